@@ -1,0 +1,1 @@
+"""Models of what is expected, one a file; `base` is their contract, `MODELS` their names."""

@@ -1,0 +1,70 @@
+"""The contract of a model: series that advance together, in columns, one row a series.
+
+`assess` reads only: asked twice it says the same. `learn` comes after, with what was assessed, so
+that no point is ever scored by a model that has already seen it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an interval is, as models see it: local time, so that a day is a day in summer too."""
+
+    #: Seconds since Monday 00:00 in the detector's time zone, at the interval's start.
+    second_of_week: int
+    #: A holiday or event that the calendar knows: a day unlike its weekday.
+    special: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a model says of one interval, in columns of float64; NaN where it has nothing to say.
+
+    `surprise` is in nats: a surprise of s is expected e^-s times a day while nothing is wrong.
+    Ordinary points have a surprise below zero.
+    """
+
+    moment: Moment
+    value: Column
+    expected: Column
+    lower: Column
+    upper: Column
+    #: One standard error of the forecast, in the unit of the value.
+    scale: Column
+    surprise: Column
+    #: 0–1, grows with what the model has seen of the series.
+    confidence: Column
+    #: True until the model has seen enough of the series to be asked.
+    learning: Flags
+
+
+class Model(Protocol):
+    """A forecaster of many series at once."""
+
+    def __init__(self, interval_seconds: float) -> None:
+        """A model without series; `grow` adds them."""
+
+    def grow(self, series: int) -> None:
+        """Add rows for series that have no history, after the rows there are."""
+
+    def assess(self, moment: Moment, value: Column) -> Assessment:
+        """Score an interval; reads only. NaN in `value` means that there is no value."""
+
+    def learn(self, assessment: Assessment) -> None:
+        """Take in what was assessed. Surprising values are not believed at once."""
+
+    def save(self) -> dict[str, NDArray[np.generic]]:
+        """The whole state as named arrays, each with one row a series."""
+
+    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Go on from a saved state."""

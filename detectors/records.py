@@ -1,0 +1,221 @@
+"""The records of the flow, in flow order: frozen, and the wire schema as well.
+
+Event → Partial → Interval → IntervalScores → AnomalyGroup → Alert. Beside them: Watermark, the news
+that time has passed in a source partition. Intervals are half-open, `[start, end)`; every time on
+the wire is aware and UTC. Severity is 0–100, confidence 0–1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+import msgspec
+
+#: A dimension's values in the detector's order; None where the dimension is rolled up.
+Place = tuple[str | None, ...]
+
+#: What an event may carry in a field.
+Value = str | int | float | bool | None
+
+Phase = Literal["learning", "active"]
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Something that happened, with the fields that the detectors of its source read.
+
+    Each source has a subclass of its own with one attribute a field: see `event_type`.
+    """
+
+    #: Milliseconds since the epoch.
+    event_time: int
+
+
+def attribute(field: str) -> str:
+    """The attribute of an Event that holds a field: the field's name as an identifier.
+
+    >>> attribute("geo.country")
+    'geo__country'
+    """
+    return re.sub(r"\W", "__", field)
+
+
+def event_type(fields: Iterable[str]) -> type[Event]:
+    """Make the Event subclass of a source from the names of the fields that are read.
+
+    >>> Click = event_type(["platform", "amount"])
+    >>> Click(event_time=0, platform="web").amount is None
+    True
+    """
+    columns = [(attribute(name), Value, None) for name in sorted(set(fields))]
+    return cast(type[Event], msgspec.defstruct("SourceEvent", columns, bases=(Event,), frozen=True, gc=False))
+
+
+class Partial(msgspec.Struct, frozen=True, tag="partial"):
+    """What one source partition holds of one interval, rolled up: replaces the one sent before it.
+
+    Columns have one row a place. `columns[m]` holds the aggregates of the detector's m-th additive
+    measure in the wire form of its aggregation.
+    """
+
+    detector: str
+    config: str
+    shard: int
+    partition: int
+    partitions: int
+    interval_start: int
+    interval_end: int
+    watermark: int
+    places: list[Place]
+    columns: list[list[object]]
+    #: Events in the interval, before the detector's filter: tells a silent feed from a quiet series.
+    events: int
+
+
+class Watermark(msgspec.Struct, frozen=True, tag="watermark"):
+    """No event before `watermark` is expected from this partition any more; milliseconds.
+
+    An idle partition is caught up with its log and silent: it does not hold the others back.
+    `watermark` is None where the partition has never had an event.
+    """
+
+    detector: str
+    config: str
+    shard: int
+    partition: int
+    partitions: int
+    watermark: int | None
+    idle: bool
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """A closed interval: the merged value of every measure at every place that had events."""
+
+    detector: str
+    shard: int
+    start: int
+    end: int
+    places: list[Place]
+    #: One column a measure of the detector, ratios included; NaN where there is no value.
+    values: dict[str, list[float]]
+    events: int
+
+
+class IntervalScores(msgspec.Struct, frozen=True):
+    """The scores of every series of a detector's shard in one interval, in columns."""
+
+    detector: str
+    shard: int
+    shards: int
+    interval_start: datetime
+    interval_end: datetime
+    dimensions: tuple[str, ...]
+    measures: list[str]
+    places: list[Place]
+    #: None: no value in the interval, or no forecast yet.
+    value: list[float | None]
+    expected: list[float | None]
+    lower: list[float | None]
+    upper: list[float | None]
+    #: One standard error of the forecast, in the unit of the value.
+    scale: list[float | None]
+    severity: list[float]
+    confidence: list[float]
+    phase: list[Phase]
+
+    def rows(self) -> Iterable[Score]:
+        """One Score a series, in column order."""
+        for row in zip(
+            self.measures, self.places, self.value, self.expected, self.lower, self.upper,
+            self.scale, self.severity, self.confidence, self.phase, strict=True,
+        ):  # fmt: skip
+            yield Score(self.detector, self.interval_start, self.interval_end, *row)
+
+
+class Score(msgspec.Struct, frozen=True):
+    """How surprising one series was in one interval."""
+
+    detector: str
+    interval_start: datetime
+    interval_end: datetime
+    measure: str
+    place: Place
+    value: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    scale: float | None
+    severity: float
+    confidence: float
+    phase: Phase
+
+
+class Anomaly(msgspec.Struct, frozen=True):
+    """A series that was anomalous while a group was open, told by its most severe interval."""
+
+    measure: str
+    dimensions: dict[str, str]
+    interval_start: datetime
+    value: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    severity: float
+    confidence: float
+    direction: Literal["above", "below", "missing"]
+
+
+class AnomalyGroup(msgspec.Struct, frozen=True):
+    """Anomalies of one detector that belong together: one incident.
+
+    The id comes from the detector, the first interval and the first primary series, so that the
+    same data always give the same id. `revision` grows with every change.
+    """
+
+    id: str
+    detector: str
+    revision: int
+    status: Literal["open", "closed"]
+    start: datetime
+    #: End of the last anomalous interval.
+    end: datetime
+    severity: float
+    #: The most severe member: what the incident is called after.
+    primary: Anomaly
+    members: list[Anomaly]
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """What a rule tells people of a group: that it opened, that it grew, that it is over."""
+
+    rule: str
+    detector: str
+    group: str
+    revision: int
+    kind: Literal["OPENED", "UPDATED", "CLOSED"]
+    summary: str
+    severity: float
+    confidence: float
+    start: datetime
+    end: datetime
+    measure: str
+    dimensions: dict[str, str]
+    value: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    direction: Literal["above", "below", "missing"]
+    #: The most severe members first; `members_total` counts all of them.
+    members: list[Anomaly]
+    members_total: int
+
+
+def utc(milliseconds: int) -> datetime:
+    """The aware UTC time of an event time.
+
+    >>> utc(0).isoformat()
+    '1970-01-01T00:00:00+00:00'
+    """
+    return datetime.fromtimestamp(milliseconds / 1000, tz=UTC)

@@ -1,0 +1,1 @@
+"""The `lookalive` command: one subcommand a file."""
