@@ -8,9 +8,9 @@ the wire is aware and UTC. Severity is 0–100, confidence 0–1.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -54,68 +54,64 @@ def event_type(fields: Iterable[str]) -> type[Event]:
 
 
 class Partial(msgspec.Struct, frozen=True, tag="partial"):
-    """What one source partition holds of one interval, rolled up: replaces the one sent before it.
+    """What one source partition holds of one interval, rolled up; replaces the one sent before it.
 
-    Columns have one row a place. `columns[m]` holds the aggregates of the detector's m-th additive
-    measure in the wire form of its aggregation.
+    One row a place. `columns[m]` holds the aggregates of the detector's m-th additive measure in
+    the wire form of its aggregation. A large Partial is sent in several blocks.
     """
 
     detector: str
-    config: str
-    shard: int
+    fingerprint: str
     partition: int
-    partitions: int
-    interval_start: int
-    interval_end: int
-    watermark: int
-    places: list[Place]
-    columns: list[list[object]]
-    #: Events in the interval, before the detector's filter: tells a silent feed from a quiet series.
+    block: int
+    start: int
+    end: int
+    #: Events of this partition in the interval, whatever the detector measures of them.
     events: int
+    places: list[Place]
+    columns: list[list[Any]]
 
 
 class Watermark(msgspec.Struct, frozen=True, tag="watermark"):
-    """No event before `watermark` is expected from this partition any more; milliseconds.
+    """The news that time has passed in one source partition, in milliseconds of event time.
 
-    An idle partition is caught up with its log and silent: it does not hold the others back.
-    `watermark` is None where the partition has never had an event.
+    An idle partition is read to its end and silent: it does not hold the others back. `time` is
+    None where the partition has never had an event.
     """
 
     detector: str
-    config: str
-    shard: int
+    fingerprint: str
     partition: int
+    #: How many partitions the source has.
     partitions: int
-    watermark: int | None
+    time: int | None
     idle: bool
 
 
 class Interval(msgspec.Struct, frozen=True):
-    """A closed interval: the merged value of every measure at every place that had events."""
+    """A closed interval: the value of every measure at every place that had events in it."""
 
     detector: str
-    shard: int
     start: int
     end: int
-    places: list[Place]
-    #: One column a measure of the detector, ratios included; NaN where there is no value.
-    values: dict[str, list[float]]
     events: int
+    places: list[Place]
+    #: One column a measure, ratios included, one row a place; NaN where there is no value.
+    values: dict[str, list[float]]
 
 
 class IntervalScores(msgspec.Struct, frozen=True):
-    """The scores of every series of a detector's shard in one interval, in columns."""
+    """The scores of every series of a detector in one interval, in columns."""
 
     detector: str
-    shard: int
-    shards: int
     interval_start: datetime
     interval_end: datetime
     dimensions: tuple[str, ...]
     measures: list[str]
     places: list[Place]
-    #: None: no value in the interval, or no forecast yet.
+    #: None: no value in the interval.
     value: list[float | None]
+    #: None: no forecast yet.
     expected: list[float | None]
     lower: list[float | None]
     upper: list[float | None]
@@ -125,7 +121,7 @@ class IntervalScores(msgspec.Struct, frozen=True):
     confidence: list[float]
     phase: list[Phase]
 
-    def rows(self) -> Iterable[Score]:
+    def rows(self) -> Iterator[Score]:
         """One Score a series, in column order."""
         for row in zip(
             self.measures, self.places, self.value, self.expected, self.lower, self.upper,
@@ -184,7 +180,9 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     severity: float
     #: The most severe member: what the incident is called after.
     primary: Anomaly
+    #: The most severe first; `members_total` counts those that are left out as well.
     members: list[Anomaly]
+    members_total: int
 
 
 class Alert(msgspec.Struct, frozen=True):

@@ -1,0 +1,135 @@
+"""Groups → alerts: each rule tells of a group once when it opens, when it has grown, when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from detectors.config import AlertRule
+from detectors.filters import matches_dimensions
+from detectors.records import Alert, Anomaly, AnomalyGroup
+from detectors.words import anomaly_in_words, duration_in_words, number
+
+#: A group is told of again when its severity has grown by this much, or it has twice the members.
+WORSE_BY = 10.0
+BROADER_BY = 2
+#: Members that an alert names; the rest is counted.
+NAMED_MEMBERS = 20
+
+
+class Told(msgspec.Struct):
+    """What a rule has last said of a group."""
+
+    revision: int
+    severity: float
+    members: int
+    alert: Alert
+
+
+class Alerter:
+    """What the rules of one detector have told of its open groups."""
+
+    def __init__(self, rules: Sequence[AlertRule]) -> None:
+        self._rules = [_Rule(rule) for rule in rules]
+        self._told: dict[str, Told] = {}
+
+    def alert(self, group: AnomalyGroup) -> Iterator[Alert]:
+        """Take in a group that opened, changed or closed; yields what the rules have to say of it."""
+        for rule in self._rules:
+            key = f"{rule.name}|{group.id}"
+            told = self._told.get(key)
+            if group.status == "closed":
+                if told is not None:
+                    del self._told[key]
+                    yield _closed(told.alert, group)
+                continue
+            members = rule.matching(group.members)
+            if not members:
+                continue
+            severity = max(member.severity for member in members)
+            total = group.members_total if rule.matches_all else len(members)
+            kind: Literal["OPENED", "UPDATED"]
+            if told is None and severity >= rule.threshold:
+                kind = "OPENED"
+            elif told is not None and (
+                severity >= told.severity + WORSE_BY or total >= told.members * BROADER_BY
+            ):
+                kind = "UPDATED"
+            else:
+                continue
+            revision = 1 if told is None else told.revision + 1
+            first = members[0]
+            alert = Alert(
+                rule=rule.name,
+                detector=group.detector,
+                group=group.id,
+                revision=revision,
+                kind=kind,
+                summary=_summary(group.detector, members, total),
+                severity=severity,
+                confidence=first.confidence,
+                start=group.start,
+                end=group.end,
+                measure=first.measure,
+                dimensions=first.dimensions,
+                value=first.value,
+                expected=first.expected,
+                lower=first.lower,
+                upper=first.upper,
+                direction=first.direction,
+                members=members[:NAMED_MEMBERS],
+                members_total=total,
+            )
+            self._told[key] = Told(revision, severity, total, alert)
+            yield alert
+
+    def save(self) -> dict[str, Told]:
+        """The state as it is stored."""
+        return self._told
+
+    def load(self, told: Mapping[str, Told]) -> None:
+        """Go on from a stored state; what a rule that is gone has opened is closed by no one."""
+        names = {rule.name for rule in self._rules}
+        self._told = {key: value for key, value in told.items() if value.alert.rule in names}
+
+
+class _Rule:
+    """A rule, compiled."""
+
+    def __init__(self, rule: AlertRule) -> None:
+        self.name = rule.name
+        self.threshold = rule.severity_threshold
+        self.matches_all = not rule.measures and not rule.where
+        self._measures = frozenset(rule.measures)
+        self._matches: Callable[[Mapping[str, str]], bool] | None = (
+            matches_dimensions(rule.where) if rule.where else None
+        )
+
+    def matching(self, members: Sequence[Anomaly]) -> list[Anomaly]:
+        return [
+            member
+            for member in members
+            if (not self._measures or member.measure in self._measures)
+            and (self._matches is None or self._matches(member.dimensions))
+        ]
+
+
+def _summary(detector: str, members: Sequence[Anomaly], total: int) -> str:
+    first = members[0]
+    if first.direction == "missing" and not first.dimensions:
+        expected = f"; expected {number(first.expected)} {first.measure}" if first.expected else ""
+        return f"no events for {detector} any more{expected}, severity {first.severity:.0f}"
+    return anomaly_in_words(first) + (f"; {total - 1} more series with it" if total > 1 else "")
+
+
+def _closed(last: Alert, group: AnomalyGroup) -> Alert:
+    over = duration_in_words(group.end - group.start)
+    return msgspec.structs.replace(
+        last,
+        kind="CLOSED",
+        revision=last.revision + 1,
+        summary=f"over after {over}: {last.summary}",
+        end=group.end,
+    )

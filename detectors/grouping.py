@@ -1,0 +1,215 @@
+"""Scores → groups: anomalies that share events and time are one incident, told once.
+
+Two anomalous places belong together where one contains the other: orders on the app in Germany,
+orders on the app, all orders. A group opens with an anomaly that is severe enough to matter to a
+rule, takes in lesser ones around it, and closes after a few quiet intervals.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from detectors.config import AlertRule, Detector
+from detectors.places import contains, named, series_id
+from detectors.records import Anomaly, AnomalyGroup, IntervalScores, Place, Score
+
+#: No group opens below this severity, whatever a rule asks for.
+FLOOR = 30.0
+#: Where no rule says what matters: an anomaly that comes once in a week of a series.
+UNASKED = 50.0
+#: Anomalies around an open group join it, and keep it open, down to so much less than opens one.
+HYSTERESIS = 20.0
+#: A group closes after so many intervals without an anomaly.
+CLOSE_AFTER = 2
+#: Members that a record names; the rest is counted.
+NAMED_MEMBERS = 50
+
+_NAMESPACE = uuid.UUID("6f3c1a0e-6f0b-5d0a-9a40-1b7f3f0d8f55")
+SeriesKey = tuple[str, Place]
+
+
+class Member(msgspec.Struct):
+    """A series of an open group, at its most severe."""
+
+    place: Place
+    anomaly: Anomaly
+    #: Distance from the forecast in its standard errors: orders members of equal severity.
+    deviation: float
+
+
+class OpenGroup(msgspec.Struct):
+    """A group that has not ended."""
+
+    id: str
+    revision: int
+    start: datetime
+    end: datetime
+    quiet: int
+    members: dict[str, Member]
+
+
+class GrouperState(msgspec.Struct):
+    """A Grouper as it is stored."""
+
+    grouped: datetime | None
+    open: list[OpenGroup]
+
+
+class Grouper:
+    """The open groups of one detector."""
+
+    def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
+        self.detector = detector
+        asked = [rule.severity_threshold for rule in rules if rule.detector == detector.name]
+        self._opens = max(FLOOR, min(asked, default=UNASKED))
+        self._joins = max(FLOOR, self._opens - HYSTERESIS)
+        self._monitored = set(detector.monitored)
+        #: Start of the last interval that was grouped: one that is sent again changes nothing.
+        self._grouped: datetime | None = None
+        self._open: list[OpenGroup] = []
+
+    @property
+    def open(self) -> int:
+        """How many groups are open."""
+        return len(self._open)
+
+    def group(self, scores: IntervalScores) -> list[AnomalyGroup]:
+        """Take in the scores of an interval; returns the groups that opened, changed or closed."""
+        if self._grouped is not None and scores.interval_start <= self._grouped:
+            return []
+        self._grouped = scores.interval_start
+        anomalies = [
+            score
+            for score in scores.rows()
+            if score.severity >= self._joins and score.phase == "active" and self._is_monitored(score.place)
+        ]
+        changed: list[OpenGroup] = []
+        joined: set[str] = set()
+        for incident in _connected(anomalies):
+            group = self._find(incident) or self._start(incident)
+            if group is not None:
+                joined.add(group.id)
+                if self._join(group, incident) and group not in changed:
+                    changed.append(group)
+        for group in self._open:
+            group.quiet = 0 if group.id in joined else group.quiet + 1
+        closed = [group for group in self._open if group.quiet >= CLOSE_AFTER]
+        self._open = [group for group in self._open if group.quiet < CLOSE_AFTER]
+        return [self._record(g, "open") for g in changed] + [self._record(g, "closed") for g in closed]
+
+    def _is_monitored(self, place: Place) -> bool:
+        return tuple(value is not None for value in place) in self._monitored
+
+    def _find(self, incident: Sequence[Score]) -> OpenGroup | None:
+        """The oldest open group that shares events with the incident."""
+        for group in self._open:
+            for member in group.members.values():
+                if any(_related(member.place, score.place) for score in incident):
+                    return group
+        return None
+
+    def _start(self, incident: Sequence[Score]) -> OpenGroup | None:
+        worst = max(incident, key=self._importance)
+        if worst.severity < self._opens:
+            return None
+        primary = series_id(worst.measure, named(self.detector.dimensions, worst.place))
+        name = f"{self.detector.name}|{worst.interval_start.isoformat()}|{primary}"
+        id_ = str(uuid.uuid5(_NAMESPACE, name))
+        group = OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, {})
+        self._open.append(group)
+        return group
+
+    def _join(self, group: OpenGroup, incident: Sequence[Score]) -> bool:
+        """Add the incident to the group; True if it says something new."""
+        news = False
+        for score in incident:
+            group.end = score.interval_end
+            place = named(self.detector.dimensions, score.place)
+            key = series_id(score.measure, place)
+            known = group.members.get(key)
+            if known is None or score.severity > known.anomaly.severity:
+                group.members[key] = Member(score.place, _anomaly(score, place), deviation(score))
+                news = True
+        return news
+
+    def _importance(self, score: Score) -> tuple[float, ...]:
+        return importance(self.detector, score.measure, score.severity, deviation(score))
+
+    def _record(self, group: OpenGroup, status: Literal["open", "closed"]) -> AnomalyGroup:
+        group.revision += 1
+        members = sorted(
+            group.members.values(),
+            key=lambda m: importance(self.detector, m.anomaly.measure, m.anomaly.severity, m.deviation),
+            reverse=True,
+        )
+        return AnomalyGroup(
+            id=group.id,
+            detector=self.detector.name,
+            revision=group.revision,
+            status=status,
+            start=group.start,
+            end=group.end,
+            severity=members[0].anomaly.severity,
+            primary=members[0].anomaly,
+            members=[member.anomaly for member in members[:NAMED_MEMBERS]],
+            members_total=len(members),
+        )
+
+    def save(self) -> GrouperState:
+        """The state as it is stored."""
+        return GrouperState(self._grouped, self._open)
+
+    def load(self, state: GrouperState) -> None:
+        """Go on from a stored state."""
+        self._grouped, self._open = state.grouped, state.open
+
+
+def importance(detector: Detector, measure: str, severity: float, distance: float) -> tuple[float, ...]:
+    """What an incident is called after: the severest, of those the first in the funnel, the farthest off."""
+    funnel = detector.funnel
+    position = funnel.index(measure) if measure in funnel else len(funnel)
+    return severity, -position, distance
+
+
+def deviation(score: Score) -> float:
+    """Distance of a value from its forecast, in standard errors of the forecast; 0 where unknown."""
+    if score.value is None or score.expected is None or not score.scale:
+        return 0.0
+    return abs(score.value - score.expected) / score.scale
+
+
+def _related(a: Place, b: Place) -> bool:
+    return contains(a, b) or contains(b, a)
+
+
+def _connected(anomalies: Sequence[Score]) -> list[list[Score]]:
+    """Anomalies in lists of those that are related, directly or through others; severest list first."""
+    left = sorted(anomalies, key=lambda score: -score.severity)
+    incidents: list[list[Score]] = []
+    while left:
+        incident = [left.pop(0)]
+        places = [incident[0].place]
+        for place in places:
+            near = [score for score in left if _related(place, score.place)]
+            left = [score for score in left if not _related(place, score.place)]
+            incident += near
+            places += {score.place: None for score in near if score.place not in places}
+        incidents.append(incident)
+    return incidents
+
+
+def _anomaly(score: Score, dimensions: dict[str, str]) -> Anomaly:
+    direction: Literal["above", "below", "missing"]
+    if score.value is None:
+        direction = "missing"
+    else:
+        direction = "below" if score.expected is not None and score.value < score.expected else "above"
+    return Anomaly(
+        score.measure, dimensions, score.interval_start, score.value, score.expected,
+        score.lower, score.upper, score.severity, score.confidence, direction,
+    )  # fmt: skip

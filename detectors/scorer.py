@@ -1,0 +1,247 @@
+"""Intervals → scores: every series of a detector scored by its model, which then learns.
+
+Rows never move: a place that appears gets the next rows, one a measure. Intervals without events
+are points too: zero, nothing, or the value before, as each measure says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from detectors.config import Detector, Measure
+from detectors.intervals import Intervals
+from detectors.models import MODELS
+from detectors.models.base import Assessment, Column
+from detectors.records import Interval, IntervalScores, Place, utc
+from detectors.severity import severity
+from detectors.state import Array
+
+#: Series that are saved as one block.
+BLOCK_ROWS = 256
+#: Silence of a whole source is a fault when it is as rare as one in a hundred intervals.
+IMPLAUSIBLE = math.log(100)
+
+
+class ScorerState(msgspec.Struct):
+    """What a Scorer knows besides the rows of its models."""
+
+    #: Start of the last interval that was learnt.
+    learnt: int | None
+    silence: Silence
+    places: list[Place]
+    #: Name of each measure → hash of what it means.
+    measures: dict[str, str]
+    #: Name of each model → the measures it forecasts, in the order of its rows.
+    lanes: dict[str, list[str]]
+    previous: Array
+
+
+class Block(msgspec.Struct):
+    """Some rows of one model: a name → array with one row a series."""
+
+    model: str
+    first: int
+    arrays: dict[str, Array]
+
+
+class Silence(msgspec.Struct):
+    """How often a source has nothing at all to say in an interval, and for how long it has not."""
+
+    intervals: int = 0
+    share: float = 0.0
+    run: int = 0
+
+    def hear(self, events: int) -> bool:
+        """Take in an interval; True if its silence means that the feed has stopped."""
+        self.run = 0 if events else self.run + 1
+        rate = max(self.share, 1 / (self.intervals + 1))
+        stopped = self.run > 0 and -self.run * math.log(rate) > IMPLAUSIBLE
+        self.intervals += 1
+        self.share += ((0.0 if events else 1.0) - self.share) / min(self.intervals, 2_000)
+        return stopped
+
+
+class Scorer:
+    """The series of one detector, and the models that know them."""
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        #: Places that did not fit under `max_series`, counted each time they come.
+        self.rejected = 0
+        self.learnt: int | None = None
+        self._intervals = Intervals(detector.interval, detector.timezone)
+        self._places: dict[Place, int] = {}
+        self._lanes = [_Lane(name, detector) for name in sorted({m.model for m in detector.measures})]
+        self._fills = np.array([_FILL.get(m.fill, np.nan) for m in detector.measures])
+        self._keeps = np.array([m.fill == "previous" for m in detector.measures])
+        self._previous = np.empty((0, len(detector.measures)))
+        self._silence = Silence()
+
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return len(self._places) * len(self.detector.measures)
+
+    @property
+    def learning(self) -> int:
+        """How many of them have seen too little to be asked."""
+        return sum(lane.learning for lane in self._lanes)
+
+    def score(self, interval: Interval) -> IntervalScores:
+        """Score an interval, then learn from it."""
+        self._admit(interval.places)
+        value = self._table(interval)
+        moment = self._intervals.moment(interval.start)
+        table = _Table(len(self._places), len(self.detector.measures))
+        for lane in self._lanes:
+            assessment = lane.model.assess(moment, np.ascontiguousarray(value[:, lane.columns]).ravel())
+            table.put(lane.columns, assessment)
+            lane.model.learn(assessment)
+            lane.learning = int(assessment.learning.sum())
+        self.learnt = interval.start
+        return self._scores(interval, table)
+
+    def _admit(self, places: Sequence[Place]) -> None:
+        new = [place for place in places if place not in self._places]
+        room = self.detector.max_series // len(self.detector.measures) - len(self._places)
+        self.rejected += max(0, len(new) - room)
+        for place in new[: max(0, room)]:
+            self._places[place] = len(self._places)
+        self._grow()
+
+    def _grow(self) -> None:
+        more = len(self._places) - len(self._previous)
+        if more:
+            for lane in self._lanes:
+                lane.model.grow(more * len(lane.columns))
+            blank = np.full((more, len(self.detector.measures)), np.nan)
+            self._previous = np.concatenate([self._previous, blank])
+
+    def _table(self, interval: Interval) -> Column:
+        """The value of every series, one row a place and one column a measure; NaN for none."""
+        if self._silence.hear(interval.events):
+            return np.full_like(self._previous, np.nan)
+        value = np.where(self._keeps, self._previous, self._fills)
+        known = [(i, row) for i, p in enumerate(interval.places) if (row := self._places.get(p)) is not None]
+        if known:
+            there, rows = (list(column) for column in zip(*known, strict=True))
+            for m, measure in enumerate(self.detector.measures):
+                column = np.array(interval.values[measure.name], dtype=np.float64)[there]
+                # A mean of no event is no value even where the place had other events.
+                value[rows, m] = np.where(np.isnan(column), value[rows, m], column)
+        self._previous = value
+        return value
+
+    def _scores(self, interval: Interval, table: _Table) -> IntervalScores:
+        measures = [measure.name for measure in self.detector.measures]
+        return IntervalScores(
+            detector=self.detector.name,
+            interval_start=utc(interval.start),
+            interval_end=utc(interval.end),
+            dimensions=self.detector.dimensions,
+            measures=measures * len(self._places),
+            places=[place for place in self._places for _ in measures],
+            value=_optional(table.value),
+            expected=_optional(table.expected),
+            lower=_optional(table.lower),
+            upper=_optional(table.upper),
+            scale=_optional(table.scale),
+            severity=np.round(severity(table.surprise.ravel()), 1).tolist(),
+            confidence=np.round(table.confidence.ravel(), 3).tolist(),
+            phase=["learning" if young else "active" for young in table.learning.ravel().tolist()],
+        )
+
+    def save(self) -> tuple[ScorerState, list[Block]]:
+        """The state as it is stored: what is small, and the rows of the models in blocks."""
+        measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
+        lanes = {lane.name: lane.measures for lane in self._lanes}
+        state = ScorerState(
+            self.learnt, self._silence, list(self._places), measures, lanes, Array.of(self._previous)
+        )
+        return state, [block for lane in self._lanes for block in lane.save()]
+
+    def load(self, state: ScorerState, blocks: Sequence[Block]) -> None:
+        """Go on from a stored state. Measures whose definition has changed start anew."""
+        self.learnt = state.learnt
+        self._silence = state.silence
+        self._places = {place: i for i, place in enumerate(state.places)}
+        self._grow()
+        definitions = {m.name: _definition(self.detector, m) for m in self.detector.measures}
+        kept = {name for name, definition in definitions.items() if state.measures.get(name) == definition}
+        previous = state.previous.array()
+        for m, measure in enumerate(self.detector.measures):
+            if measure.name in kept:
+                self._previous[:, m] = previous[:, list(state.measures).index(measure.name)]
+        for lane in self._lanes:
+            lane.load(blocks, state.lanes.get(lane.name, []), kept)
+
+
+class _Lane:
+    """The measures that share a model, and the model: its rows go place by place."""
+
+    def __init__(self, name: str, detector: Detector) -> None:
+        self.name = name
+        self.model = MODELS[name](detector.interval.total_seconds())
+        self.columns = [m for m, measure in enumerate(detector.measures) if measure.model == name]
+        self.measures = [detector.measures[m].name for m in self.columns]
+        self.learning = 0
+
+    def save(self) -> list[Block]:
+        arrays = self.model.save()
+        rows = len(next(iter(arrays.values())))
+        return [
+            Block(self.name, first, {n: Array.of(a[first : first + BLOCK_ROWS]) for n, a in arrays.items()})
+            for first in range(0, rows, BLOCK_ROWS)
+        ]
+
+    def load(self, blocks: Sequence[Block], stored: Sequence[str], kept: set[str]) -> None:
+        """Fill the rows of the measures that are kept; the model has a row for every series by now."""
+        mine = sorted((b for b in blocks if b.model == self.name), key=lambda block: block.first)
+        if not mine:
+            return
+        arrays = self.model.save()
+        for name, fresh in arrays.items():
+            old = np.concatenate([block.arrays[name].array() for block in mine])
+            to = fresh.reshape(-1, len(self.measures), *fresh.shape[1:])
+            of = old.reshape(-1, len(stored), *old.shape[1:])
+            for measure in kept & set(self.measures) & set(stored):
+                to[:, self.measures.index(measure)] = of[:, stored.index(measure)]
+        self.model.load(arrays)
+
+
+class _Table:
+    """The assessments of all models side by side: one row a place, one column a measure."""
+
+    def __init__(self, places: int, measures: int) -> None:
+        def nothing() -> Column:
+            return np.full((places, measures), np.nan)
+
+        self.value, self.expected, self.lower, self.upper = nothing(), nothing(), nothing(), nothing()
+        self.scale, self.surprise, self.confidence = nothing(), nothing(), nothing()
+        self.learning = np.ones((places, measures), dtype=np.bool_)
+
+    def put(self, columns: Sequence[int], assessment: Assessment) -> None:
+        for name in ("value", "expected", "lower", "upper", "scale", "surprise", "confidence", "learning"):
+            column: Any = getattr(assessment, name)
+            getattr(self, name)[:, columns] = column.reshape(-1, len(columns))
+
+
+_FILL = {"zero": 0.0}
+
+
+def _optional(table: Column) -> list[float | None]:
+    return [None if math.isnan(value) else value for value in table.ravel().tolist()]
+
+
+def _definition(detector: Detector, measure: Measure) -> str:
+    """A hash of all that gives the numbers of a measure their meaning."""
+    parts = (detector.interval, detector.timezone, detector.dimensions, detector.where, measure)
+    ratio = [m for m in detector.additive if measure.ratio is not None and m.name in measure.ratio]
+    text = msgspec.json.encode((*parts, ratio), order="deterministic")
+    return hashlib.sha256(text).hexdigest()[:16]
