@@ -1,0 +1,188 @@
+"""The topics by name: which there are, how each keeps its records, and how they are created.
+
+Names are durable: renaming one is a migration. What exists is never altered; where it differs in a
+way that matters, the difference comes back in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import msgspec
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+
+from streams.settings import Settings
+
+LARGEST_MESSAGE_BYTES = 8 * 1024 * 1024
+
+#: Settings of an existing topic that are worth a word when they differ.
+_MATTERS = ("cleanup.policy", "retention.ms", "message.timestamp.type", "max.message.bytes")
+
+#: The latest record of each key, and that one for as long as the topic keeps anything.
+_COMPACT = {"cleanup.policy": "compact,delete"}
+
+
+class TopicError(RuntimeError):
+    """The topics cannot be listed or created; the message says why."""
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """A topic as it is wanted; `config` holds what is not the broker's default."""
+
+    name: str
+    purpose: str
+    partitions: int
+    config: dict[str, str] = {}
+
+
+class TopicState(msgspec.Struct, frozen=True):
+    """A wanted topic beside what the cluster has; `partitions` is None where it has none."""
+
+    name: str
+    purpose: str
+    partitions: int | None
+    config: dict[str, str]
+    created: bool
+    #: What differs from the topic that is wanted, one sentence each.
+    differences: list[str]
+
+
+def internal_topics(settings: Settings) -> list[Topic]:
+    """The topics between the hops, in flow order."""
+    # What is replayed carries old event times: with the producer's time stamps retention would delete
+    # it as soon as it arrives.
+    replayed = {"message.timestamp.type": "LogAppendTime"}
+    topics = {
+        "partials": ("what one source partition holds of one interval", {**_delete(14), **replayed}),
+        "scores": ("the scores of every series in one interval", {**_delete(90), **replayed}),
+        "groups": ("the latest state of each anomaly group", {**_delete(90), **_COMPACT, **replayed}),
+        "alerts": ("what people are told", _delete(90)),
+        "dead-letters": ("input that could not be read, with its coordinates", _delete(14)),
+    }
+    size = {"max.message.bytes": str(LARGEST_MESSAGE_BYTES), "compression.type": "producer"}
+    return [
+        Topic(f"{settings.prefix}.{name}", purpose, settings.partitions, {**config, **size})
+        for name, (purpose, config) in topics.items()
+    ]
+
+
+def source_topics(settings: Settings, names: Iterable[str]) -> list[Topic]:
+    """The topics that events come from; they belong to others, so the broker's defaults are theirs."""
+    return [Topic(name, "events", settings.partitions) for name in sorted(set(names))]
+
+
+def describe(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
+    """The topics beside what the cluster has; changes nothing.
+
+    Raises:
+        TopicError: the cluster does not answer, or refuses.
+    """
+    return _with_admin(settings, sources, creates=False)
+
+
+def create(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
+    """Create the topics that are missing, and leave the others as they are.
+
+    Raises:
+        TopicError: the cluster does not answer, or refuses.
+    """
+    return _with_admin(settings, sources, creates=True)
+
+
+def _with_admin(settings: Settings, sources: Iterable[str], *, creates: bool) -> list[TopicState]:
+    wanted = [*source_topics(settings, sources), *internal_topics(settings)]
+    try:
+        admin = KafkaAdminClient(**settings.kafka_client(), bootstrap_timeout_ms=10_000)
+    except KafkaError as error:
+        raise TopicError(unreachable(settings, error)) from error
+    try:
+        created = _create_missing(admin, settings, wanted) if creates else set()
+        return _states(admin, wanted, created)
+    except KafkaError as error:
+        message = f"the cluster at {settings.bootstrap} refused: {type(error).__name__}: {error}"
+        raise TopicError(message) from error
+    finally:
+        admin.close()
+
+
+def unreachable(settings: Settings, error: Exception) -> str:
+    """The sentence for a cluster that does not answer."""
+    return (
+        f"no Kafka answers at {settings.bootstrap} ({type(error).__name__}): "
+        "look at LOOKALIVE_BOOTSTRAP, or start one with `lookalive broker`"
+    )
+
+
+def _create_missing(admin: KafkaAdminClient, settings: Settings, wanted: list[Topic]) -> set[str]:
+    present = set(admin.list_topics())
+    missing = {
+        topic.name: {
+            "num_partitions": topic.partitions,
+            "replication_factor": settings.replication,
+            "configs": topic.config,
+        }
+        for topic in wanted
+        if topic.name not in present
+    }
+    if not missing:
+        return set()
+    answer = admin.create_topics(missing, raise_errors=False)
+    created = set()
+    for topic in answer["topics"]:
+        # Another worker may have been quicker: that is as good.
+        if topic["error_code"] == 0:
+            created.add(topic["name"])
+        elif for_code(topic["error_code"]) is not TopicAlreadyExistsError:
+            message = (
+                f"cannot create topic {topic['name']!r}: {topic['error_message'] or topic['error_code']}"
+            )
+            raise TopicError(message)
+    admin.wait_for_topics(list(missing))
+    return created
+
+
+def _states(admin: KafkaAdminClient, wanted: list[Topic], created: set[str]) -> list[TopicState]:
+    present = set(admin.list_topics()) & {topic.name for topic in wanted}
+    partitions: dict[str, int] = {}
+    configs: dict[str, dict[str, str]] = {}
+    if present:
+        partitions = {
+            topic["name"]: len(topic["partitions"]) for topic in admin.describe_topics(sorted(present))
+        }
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(present)]
+        for name, values in admin.describe_configs(resources, config_filter="all")["topic"].items():
+            configs[name] = {key: value["value"] for key, value in values.items()}
+    states = []
+    for topic in wanted:
+        config = {key: value for key, value in configs.get(topic.name, {}).items() if key in _MATTERS}
+        found = partitions.get(topic.name)
+        differences = [] if found is None else list(_differences(topic, found, config))
+        states.append(
+            TopicState(topic.name, topic.purpose, found, config, topic.name in created, differences)
+        )
+    return states
+
+
+def _differences(topic: Topic, partitions: int, config: dict[str, str]) -> Iterable[str]:
+    # A source has the partitions that its owner gave it.
+    if topic.config and partitions < topic.partitions:
+        yield f"has {partitions} partitions, fewer than the {topic.partitions} of LOOKALIVE_PARTITIONS"
+    for key in _MATTERS:
+        want, have = topic.config.get(key), config.get(key)
+        if want is None or have is None or set(want.split(",")) == set(have.split(",")):
+            continue
+        if key == "max.message.bytes" and int(have) >= int(want):
+            continue
+        if key == "retention.ms" and (int(have) < 0 or int(have) >= int(want)):
+            continue
+        yield f"{key} is {have}, wanted is {want}"
+
+
+def _delete(days: int) -> dict[str, str]:
+    return {
+        "cleanup.policy": "delete",
+        "retention.ms": str(timedelta(days=days) // timedelta(milliseconds=1)),
+    }
