@@ -1,0 +1,58 @@
+"""Input formats: the bytes of a record become events, or one BadEvent that says why not.
+
+To add one: a class with `parse`, in a file of its own, and a line in FORMATS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from detectors.config import ConfigError, FieldKind, Source
+from detectors.records import Event
+from streams.formats.aws_waf import AwsWaf
+from streams.formats.clickstream import Clickstream
+from streams.formats.decoding import BadEvent, Reason
+from streams.formats.json import Json
+from streams.formats.vocabulary import nearest
+
+__all__ = ["FORMATS", "BadEvent", "Format", "Reason", "make_format"]
+
+
+class Format(Protocol):
+    """How the records of one source are read; made of the source and the fields that are asked for.
+
+    Raises:
+        ConfigError: the format has no such field.
+    """
+
+    def parse(self, raw: bytes) -> Sequence[Event]:
+        """The events of a record: one, or more where a record tells of several things.
+
+        Raises:
+            BadEvent: the record cannot be read. No bytes raise anything else.
+        """
+
+
+FORMATS: Mapping[str, Callable[[Source, Mapping[str, FieldKind]], Format]] = {
+    "json": Json,
+    "clickstream": Clickstream,
+    "aws-waf": AwsWaf,
+}
+
+
+def make_format(name: str, source: Source, fields: Mapping[str, FieldKind]) -> Format:
+    """The format of the source called `name`, reading `fields`: see `Config.fields_of`.
+
+    Raises:
+        ConfigError: no such format, or it cannot give these fields.
+    """
+    where = f"source {name!r}"
+    if source.format not in FORMATS:
+        message = f"{where}: no format {source.format!r}; {nearest(source.format, FORMATS)}"
+        raise ConfigError(message)
+    try:
+        return FORMATS[source.format](source, fields)
+    except ConfigError as error:
+        message = f"{where}: {error}"
+        raise ConfigError(message) from None

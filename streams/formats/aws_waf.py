@@ -1,0 +1,205 @@
+"""The log of AWS WAF: one record a web request becomes one event, and one more for each rule that counted.
+
+The first event has the action that ended the request: ALLOW, BLOCK, CAPTCHA or CHALLENGE. A rule that
+matched but only counted gives an event of its own with action COUNT, its `rule` and `rule_group`, and
+all else as in the request. So blocked, passed and counted requests can be watched by rule, and
+requests are counted with `where = { action = { not = "COUNT" } }`.
+
+| field | what it is |
+|---|---|
+| action | what was done: ALLOW, BLOCK, CAPTCHA, CHALLENGE, COUNT |
+| rule | the rule that did it; inside a rule group the group's own rule; `Default_Action` if none did |
+| rule_group | the group that the rule is in, by name |
+| rule_type | REGULAR, RATE_BASED, GROUP or MANAGED_RULE_GROUP; of the first event only |
+| webacl, webacl_arn | the name of the web ACL, and its ARN |
+| source_name, source_id | what it protects: ALB, CF, APIGW…, and which |
+| country, client_ip | of the client |
+| method, host, uri, args, http_version, user_agent | of the request |
+| response_code | where WAF answered itself with a code of its own; a number |
+| body_size | bytes of the request's body; a number |
+| label | the first label that rules put on the request |
+| ja3 | fingerprint of the client's TLS |
+
+What the log writes as `-` is missing. Format:
+https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from detectors.config import FieldKind, Source
+from detectors.records import Event, Value, event_type
+from streams.formats.decoding import BYTE_ORDER_MARK, NUMBER
+from streams.formats.event_time import read_time
+from streams.formats.paths import Paths
+from streams.formats.vocabulary import check_fields
+
+TEXT = str | None
+
+
+class Match(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A rule that matched."""
+
+    rule_id: TEXT = None
+    action: TEXT = None
+
+
+class RuleGroup(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """What the rules of a group did."""
+
+    rule_group_id: TEXT = None
+    #: The rule that ended the group's evaluation.
+    terminating_rule: Match | None = None
+    non_terminating_matching_rules: list[Match] | None = None
+    #: Rules that the web ACL turned into counting ones.
+    excluded_rules: list[Match] | None = None
+
+
+class Named(msgspec.Struct, frozen=True, gc=False):
+    """A header, or a label."""
+
+    name: TEXT = None
+    value: TEXT = None
+
+
+def _known(value: str | None) -> str | None:
+    return None if value == "-" else value
+
+
+def _name_in_arn(value: str | None) -> str | None:
+    """The name in arn:…:regional/webacl/NAME/ID; an id that is no ARN stands for itself."""
+    parts = (value or "").split("/")
+    return parts[-2] if len(parts) > 2 else _known(value)
+
+
+def _first_label(labels: list[Named] | None) -> str | None:
+    return labels[0].name if labels else None
+
+
+def _header(name: str) -> Callable[[list[Named] | None], str | None]:
+    def find(headers: list[Named] | None) -> str | None:
+        return next((h.value for h in headers or () if h.name is not None and h.name.lower() == name), None)
+
+    return find
+
+
+def _same(value: Value) -> Value:
+    return value
+
+
+#: Field → its path in the record, the type there, and how it is read from that.
+FROM_RECORD: Mapping[str, tuple[str, Any, Callable[[Any], Value]]] = {
+    "webacl": ("webaclId", TEXT, _name_in_arn),
+    "webacl_arn": ("webaclId", TEXT, _known),
+    "source_name": ("httpSourceName", TEXT, _known),
+    "source_id": ("httpSourceId", TEXT, _known),
+    "country": ("httpRequest.country", TEXT, _known),
+    "client_ip": ("httpRequest.clientIp", TEXT, _known),
+    "method": ("httpRequest.httpMethod", TEXT, _known),
+    "host": ("httpRequest.headers", list[Named] | None, _header("host")),
+    "uri": ("httpRequest.uri", TEXT, _same),
+    "args": ("httpRequest.args", TEXT, _same),
+    "http_version": ("httpRequest.httpVersion", TEXT, _known),
+    "user_agent": ("httpRequest.headers", list[Named] | None, _header("user-agent")),
+    "response_code": ("responseCodeSent", NUMBER, _same),
+    "body_size": ("requestBodySize", NUMBER, _same),
+    "label": ("labels", list[Named] | None, _first_label),
+    "ja3": ("ja3Fingerprint", TEXT, _known),
+}
+#: What every record is read for: they make the events of one record differ.
+VERDICT: Mapping[str, Any] = {
+    "timestamp": int | float | str | None,
+    "action": TEXT,
+    "terminatingRuleId": TEXT,
+    "terminatingRuleType": TEXT,
+    "ruleGroupList": list[RuleGroup] | None,
+    "nonTerminatingMatchingRules": list[Match] | None,
+}
+OF_VERDICT = ("action", "rule", "rule_group", "rule_type")
+FIELDS: dict[str, FieldKind] = {name: "any" for name in (*OF_VERDICT, *FROM_RECORD)}
+FIELDS.update(response_code="number", body_size="number")
+
+#: action, rule, rule_group, rule_type
+Verdict = tuple[str | None, str | None, str | None, str | None]
+
+
+class AwsWaf:
+    """Reads each record once; its events differ in what `OF_VERDICT` names."""
+
+    def __init__(self, source: Source, fields: Mapping[str, FieldKind]) -> None:
+        check_fields(source, fields, FIELDS)
+        self._event = event_type(fields)
+        types = dict(VERDICT) | {
+            FROM_RECORD[name][0]: FROM_RECORD[name][1] for name in fields if name in FROM_RECORD
+        }
+        self._read = Paths(types, time="timestamp").read
+        order = list(types)
+        names = sorted(fields)
+        #: Where a field's value is in the record, and how it is read; None where a verdict has it.
+        self._columns = [
+            (order.index(FROM_RECORD[name][0]), FROM_RECORD[name][2]) if name in FROM_RECORD else None
+            for name in names
+        ]
+        self._of_verdict = [(names.index(name), i) for i, name in enumerate(OF_VERDICT) if name in fields]
+
+    def parse(self, raw: bytes) -> Sequence[Event]:
+        """The event of the request, then one for each rule that counted.
+
+        Raises:
+            BadEvent: the record is no JSON object, has no time, or other types than the log has.
+        """
+        found = self._read(raw.removeprefix(BYTE_ORDER_MARK))
+        time, action, rule, rule_type, groups, matches = found[: len(VERDICT)]
+        event_time = read_time(time, "ms", "timestamp")
+        values = [None if column is None else column[1](found[column[0]]) for column in self._columns]
+        events = []
+        for verdict in _verdicts(action, rule, rule_type, groups or [], matches or []):
+            for column, part in self._of_verdict:
+                values[column] = verdict[part]
+            events.append(self._event(event_time, *values))
+        return events
+
+
+def _verdicts(
+    action: str | None, rule: str | None, rule_type: str | None, groups: list[RuleGroup], matches: list[Match]
+) -> Iterator[Verdict]:
+    """What ended the request, then each rule that counted, once."""
+    decided = _deciding_group(rule_type, groups)
+    if decided is None or decided.terminating_rule is None:
+        yield _known(action), _known(rule), None, _known(rule_type)
+    else:
+        yield _known(action), decided.terminating_rule.rule_id, _group_name(decided), _known(rule_type)
+    counted: dict[tuple[str | None, str | None], None] = {}
+    for match in matches:
+        if match.action == "COUNT":
+            counted[match.rule_id, None] = None
+    for group in groups:
+        name = _group_name(group)
+        for match in group.non_terminating_matching_rules or ():
+            if match.action == "COUNT":
+                counted[match.rule_id, name] = None
+        for match in group.excluded_rules or ():
+            counted[match.rule_id, name] = None
+        if group.terminating_rule is not None and group is not decided:
+            counted[group.terminating_rule.rule_id, name] = None  # the web ACL only counts this group
+    for rule_id, name in counted:
+        if rule_id is not None:
+            yield "COUNT", rule_id, name, None
+
+
+def _deciding_group(rule_type: str | None, groups: list[RuleGroup]) -> RuleGroup | None:
+    """The group that ended the request: the last in which a rule did, if it was a group at all."""
+    if rule_type not in {"GROUP", "MANAGED_RULE_GROUP"}:
+        return None
+    return next((group for group in reversed(groups) if group.terminating_rule is not None), None)
+
+
+def _group_name(group: RuleGroup) -> str | None:
+    """The name in VENDOR#NAME#VERSION, or in an ARN."""
+    identity = group.rule_group_id
+    parts = (identity or "").split("#")
+    return parts[1] if len(parts) > 1 else _name_in_arn(identity)

@@ -1,0 +1,81 @@
+"""Event times: what records call a time becomes milliseconds since 1970, or a BadEvent.
+
+Apart, since every format has a time, and every feed another unit for it.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from streams.formats.decoding import bad_time
+
+TimeUnit = Literal["auto", "s", "ms", "us", "ns", "iso"]
+
+#: The last millisecond of the year 9999.
+LATEST = 253_402_300_799_999
+#: A time that needs no conversion.
+MILLISECONDS = Annotated[int, Meta(ge=0, le=LATEST)]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def read_time(value: float | str | None, unit: TimeUnit, path: str) -> int:
+    """The event time of a record, which has `value` at `path`.
+
+    With `auto` a number tells its unit by its magnitude: up to 1e11 they are seconds (until the year
+    5138), then milliseconds (from 1973), microseconds, nanoseconds. Text is taken with `auto` and `iso`.
+
+    >>> read_time(1_700_000_000, "auto", "ts"), read_time("2023-11-14T22:13:20Z", "auto", "ts")
+    (1700000000000, 1700000000000)
+
+    Raises:
+        BadEvent: there is no time, or none from 1970 to 9999.
+    """
+    if isinstance(value, str):
+        if unit not in {"auto", "iso"}:
+            raise bad_time(path, value, f"a number of {unit} since 1970")
+        return read_text(value, path)
+    if value is None:
+        raise bad_time(path, value)
+    if unit == "iso":
+        raise bad_time(path, value, "a time such as 2030-01-31T12:00:00Z")
+    milliseconds = _milliseconds(value, _unit_of(value) if unit == "auto" else unit)
+    if not 0 <= milliseconds <= LATEST:
+        raise bad_time(path, value)
+    return milliseconds
+
+
+def read_text(value: str, path: str) -> int:
+    """The event time that a text is: RFC 3339, and UTC where it does not say."""
+    try:
+        time = msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        raise bad_time(path, value, "a time such as 2030-01-31T12:00:00Z") from None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    milliseconds = (time - EPOCH) // timedelta(milliseconds=1)
+    if not 0 <= milliseconds <= LATEST:
+        raise bad_time(path, value)
+    return milliseconds
+
+
+def _unit_of(value: float) -> TimeUnit:
+    size = abs(value)
+    if size < 1e11:
+        return "s"
+    if size < 1e14:
+        return "ms"
+    return "us" if size < 1e17 else "ns"
+
+
+def _milliseconds(value: float, unit: TimeUnit) -> int:
+    if unit == "s":
+        # A float of seconds is some tenths of a microsecond off: 0.589 s must not become 588 ms.
+        return value * 1000 if isinstance(value, int) else math.floor(value * 1000 + 0.001)
+    per_millisecond = {"ms": 1, "us": 1_000, "ns": 1_000_000}[unit]
+    return math.floor(value // per_millisecond)

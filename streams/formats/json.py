@@ -1,0 +1,92 @@
+"""Any JSON object: the configuration says where the time is, and where each field.
+
+    [sources.payments]
+    topic = "payments"
+    format = "json"
+    time = "meta.created"
+    fields = { country = "geo.country", first_price = "items.0.price" }
+
+A field that is not listed is at the path that is its name: `geo.country` needs no entry. For the rules
+of paths see `streams.formats.paths`, for those of times `streams.formats.event_time`. A field may be
+absent or null; what is measured must be a number, and nothing that is read may be an object or a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, cast
+
+import msgspec
+from msgspec import Meta
+
+from detectors.config import ConfigError, FieldKind, Source
+from detectors.records import Event, attribute, event_type
+from streams.formats.decoding import BYTE_ORDER_MARK, FAILURES, NUMBER, SCALAR
+from streams.formats.event_time import MILLISECONDS, read_time
+from streams.formats.paths import Paths
+
+#: Times that need no conversion, by the unit that the configuration gives.
+AS_IT_IS: Mapping[str, Any] = {
+    "ms": MILLISECONDS,
+    "auto": Annotated[int, Meta(ge=10**11, lt=10**14)],
+}
+
+
+class Json:
+    """Decodes flat records with a time in milliseconds straight into the source's Event."""
+
+    def __init__(self, source: Source, fields: Mapping[str, FieldKind]) -> None:
+        if source.time is None:
+            message = 'format "json" needs the path of the event time, such as time = "timestamp"'
+            raise ConfigError(message)
+        self._time, self._unit = source.time, source.time_unit
+        paths = {name: source.fields.get(name, name) for name in sorted(fields)}
+        _check(paths, source.time)
+        types: dict[str, Any] = {source.time: int | float | str | None}
+        for name, path in paths.items():
+            types[path] = NUMBER if fields[name] == "number" else SCALAR
+        self._read = Paths(types, time=source.time).read
+        self._event = event_type(fields)
+        self._decode = None
+        if self._unit in AS_IT_IS and not any("." in path for path in types):
+            columns = [
+                (attribute(name), types[path], _at(path, default=None)) for name, path in paths.items()
+            ]
+            time = ("event_time", AS_IT_IS[self._unit], _at(source.time))
+            flat = msgspec.defstruct("FlatEvent", [time, *columns], bases=(Event,), frozen=True, gc=False)
+            self._event = cast(type[Event], flat)
+            self._decode = msgspec.json.Decoder(self._event).decode
+
+    def parse(self, raw: bytes) -> Sequence[Event]:
+        """One event.
+
+        Raises:
+            BadEvent: the record is none.
+        """
+        if self._decode is not None:
+            try:
+                return (self._decode(raw),)
+            except FAILURES:
+                pass  # The longer way may still read it, or say what is wrong.
+        time, *values = self._read(raw.removeprefix(BYTE_ORDER_MARK))
+        return (self._event(read_time(time, self._unit, self._time), *values),)
+
+
+def _at(path: str, default: object = msgspec.NODEFAULT) -> Any:
+    return msgspec.field(name=path, default=default)
+
+
+def _check(paths: Mapping[str, str], time: str) -> None:
+    """Refuse fields that would be one: in the record, or as attributes of an Event."""
+    taken = {"event_time": "the event time"}
+    places = {time: "the event time"}
+    for name, path in paths.items():
+        if other := taken.get(attribute(name)):
+            message = (
+                f"field {name!r} cannot be told from {other}; rename it: fields = {{ other = {path!r} }}"
+            )
+            raise ConfigError(message)
+        if other := places.get(path):
+            message = f"field {name!r} is at {path!r}, as is {other}; give each path one field"
+            raise ConfigError(message)
+        taken[attribute(name)] = places[path] = f"field {name!r}"
