@@ -87,6 +87,8 @@ def excerpt(value: object) -> str:
         return "an object"
     if isinstance(value, list):
         return "a list"
+    if value is msgspec.UNSET:
+        return "what cannot be shown"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, bytes):
@@ -116,13 +118,13 @@ def _in_words(expected: str) -> str:
 
 
 def _value_at(raw: bytes, path: str) -> object:
-    """The value that was refused, for the message; None where it cannot be told."""
+    """The value that was refused, for the message; UNSET where it cannot be read at all."""
     try:
         value = msgspec.json.decode(raw)
         for step in _steps(path):
             value = value[step]
     except (*FAILURES, KeyError, IndexError, TypeError):
-        return None
+        return msgspec.UNSET
     return value
 
 

@@ -1,0 +1,236 @@
+"""What holds for every format: strangers' bytes give events or a BadEvent, quickly, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.config import ConfigError, FieldKind, Source
+from streams.formats import FORMATS, BadEvent, Format, Reason, aws_waf, clickstream, make_format
+
+CLICK = (
+    b'{"ts": 1700000000123, "event": "purchase", "platform": "web", "user": "u-7", "amount": 59.9, "n": null}'
+)
+ORDER = (
+    b'{"ts": 1700000000123, "user": "u-7", "amount": 59.9, "geo": {"country": "DE"}, "items": [{"price": 7}]}'
+)
+WAF = Path(__file__).with_name("aws_waf.jsonl").read_bytes().splitlines()[3]
+
+JSON_FIELDS: dict[str, FieldKind] = {
+    "user": "any", "amount": "number", "geo.country": "any", "items.0.price": "number",
+}  # fmt: skip
+
+#: Format → one that reads all it can, a good record, its time, and a text in it that is read.
+SUBJECTS: dict[str, tuple[Format, bytes, bytes, bytes]] = {
+    "json": (make_format("s", Source("t", "json", time="ts"), JSON_FIELDS), ORDER, b"1700000000123", b"u-7"),
+    "clickstream": (
+        make_format("s", Source("t", "clickstream"), clickstream.FIELDS), CLICK, b"1700000000123", b"u-7",
+    ),
+    "aws-waf": (make_format("s", Source("t", "aws-waf"), aws_waf.FIELDS), WAF, b"1678254945919", b"/search"),
+}  # fmt: skip
+
+every = pytest.mark.parametrize("name", SUBJECTS)
+
+
+def refused(subject: Format, raw: bytes) -> BadEvent:
+    with pytest.raises(BadEvent) as bad:
+        subject.parse(raw)
+    assert bad.value.reason in get_args(Reason)
+    assert len(str(bad.value)) < 300
+    assert str(bad.value).isprintable()
+    return bad.value
+
+
+def survives(subject: Format, raw: bytes) -> None:
+    """Whatever the bytes are: events, or a BadEvent."""
+    try:
+        events = subject.parse(raw)
+    except BadEvent:
+        refused(subject, raw)
+    else:
+        assert all(0 <= event.event_time <= 253402300799999 for event in events)
+
+
+def test_every_format_is_tried_here() -> None:
+    assert set(SUBJECTS) == set(FORMATS)
+
+
+@every
+def test_a_good_record_is_read(name: str) -> None:
+    subject, good, *_ = SUBJECTS[name]
+
+    assert subject.parse(good)
+
+
+@every
+@given(raw=st.binary() | st.text().map(str.encode))
+def test_random_bytes_are_refused(name: str, raw: bytes) -> None:
+    survives(SUBJECTS[name][0], raw)
+
+
+@every
+def test_a_truncated_record_is_refused_wherever_it_is_cut(name: str) -> None:
+    subject, good, *_ = SUBJECTS[name]
+
+    for cut in range(len(good)):
+        assert refused(subject, good[:cut]).reason in {"not_json", "not_an_object"}
+
+
+@every
+@given(chance=st.randoms(use_true_random=False))
+def test_a_record_with_flipped_bytes_does_no_harm(name: str, chance: random.Random) -> None:
+    subject, good, *_ = SUBJECTS[name]
+    raw = bytearray(good)
+    for _ in range(chance.randint(1, 4)):
+        raw[chance.randrange(len(raw))] = chance.choice(b'"{}[],:0-9.eE\\u\x00\xff\xed')
+
+    survives(subject, bytes(raw))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@every
+@given(data=st.data())
+def test_a_record_with_any_value_anywhere_does_no_harm(name: str, data: st.DataObject) -> None:
+    subject, good, *_ = SUBJECTS[name]
+    record = node = json.loads(good)
+    while True:
+        key = data.draw(st.sampled_from(list(node) if isinstance(node, dict) else list(range(len(node)))))
+        if not isinstance(node[key], dict | list) or not node[key] or data.draw(st.booleans()):
+            break
+        node = node[key]
+    node[key] = data.draw(JSON)
+
+    survives(subject, json.dumps(record).encode())
+
+
+@every
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"", "not_json"),
+        (b"\xef\xbb\xbf", "not_json"),
+        (b"\xef\xbb\xbf" * 100_000, "not_json"),
+        (b"null", "not_an_object"),
+        (b"[1, 2]", "not_an_object"),
+        (b'"text"', "not_an_object"),
+        (b"17", "not_an_object"),
+        (b'{"x": NaN}', "not_json"),
+        (b'{"x": -Infinity}', "not_json"),
+        (b"{'x': 1}", "not_json"),
+        (b'{"x": ' + b"[" * 500_000, "too_deep"),
+        (b'{"x": ' + b'{"x": ' * 150_000 + b"1" + b"}" * 150_001, "too_deep"),
+        (b"\xff\xfe{\x00", "not_utf8"),
+        (b"{}", "no_time"),
+    ],
+)
+def test_what_is_no_record_is_refused_for_its_reason(name: str, raw: bytes, reason: str) -> None:
+    assert refused(SUBJECTS[name][0], raw).reason == reason
+
+
+@every
+@pytest.mark.parametrize("bad", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf8\x88\x80\x80\x80"])
+def test_text_that_is_not_utf8_is_refused(name: str, bad: bytes) -> None:
+    subject, good, _, text = SUBJECTS[name]
+
+    assert refused(subject, good.replace(text, bad)).reason == "not_utf8"
+
+
+@every
+@pytest.mark.parametrize("bad", [rb"\ud800", rb"\udc00x", rb"\ud800\ud800", b"\x01", rb"\x41"])
+def test_lone_surrogates_and_control_characters_are_refused(name: str, bad: bytes) -> None:
+    subject, good, _, text = SUBJECTS[name]
+
+    assert refused(subject, good.replace(text, bad)).reason == "not_json"
+
+
+@every
+def test_a_byte_order_mark_is_passed_over(name: str) -> None:
+    subject, good, *_ = SUBJECTS[name]
+
+    assert subject.parse(b"\xef\xbb\xbf" + good) == subject.parse(good)
+
+
+@every
+def test_of_a_key_that_comes_twice_the_last_counts(name: str) -> None:
+    subject, good, *_ = SUBJECTS[name]
+    key = b"timestamp" if name == "aws-waf" else b"ts"
+
+    events = subject.parse(good[:-1] + b', "' + key + b'": 1700000000999}')
+
+    assert {event.event_time for event in events} == {1700000000999}
+
+
+@pytest.mark.parametrize("name", ["json", "clickstream"])
+@pytest.mark.parametrize(
+    "number", [b"1e400", b"-1e400", b"1e16", b"-1000000000000001", b"9" * 400, b"9" * 5000]
+)
+def test_a_number_beyond_all_measure_is_out_of_range(name: str, number: bytes) -> None:
+    subject, good, *_ = SUBJECTS[name]
+
+    bad = refused(subject, good.replace(b"59.9", number))
+
+    assert bad.reason == "out_of_range"
+    assert str(bad).startswith("amount: expected a number within ±1e15, got ")
+
+
+@pytest.mark.parametrize("name", ["json", "clickstream"])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(b'"59.9"', "'59.9'"), (b"true", "true"), (b'{"eur": 1}', "an object"), (b"[1]", "a list"),
+     (b'"\\u0000\\u001b[31m\\u202e"', r"'\x00\x1b[31m\u202e'")],
+)  # fmt: skip
+def test_what_is_no_number_is_shown_and_escaped(name: str, value: bytes, shown: str) -> None:
+    subject, good, *_ = SUBJECTS[name]
+
+    bad = refused(subject, good.replace(b"59.9", value))
+
+    assert (bad.reason, str(bad)) == ("wrong_type", f"amount: expected a number, got {shown}")
+
+
+@pytest.mark.parametrize("name", ["json", "clickstream"])
+def test_of_a_long_value_only_the_beginning_is_shown(name: str) -> None:
+    subject, good, *_ = SUBJECTS[name]
+
+    assert len(str(refused(subject, good.replace(b"59.9", b'"' + b"secret " * 100 + b'"')))) < 120
+
+
+@every
+@pytest.mark.parametrize("filler", [b"x", b"\\u0041", b"[", b'{"', b'"', b"0", b"\xff", b","])
+def test_a_megabyte_of_anything_is_quick(name: str, filler: bytes) -> None:
+    subject, good, event_time, text = SUBJECTS[name]
+    megabyte = filler * (1_000_000 // len(filler))
+
+    began = time.perf_counter()
+    for raw in (megabyte, good.replace(text, megabyte), good.replace(event_time, megabyte)):
+        survives(subject, raw)
+
+    assert time.perf_counter() - began < 2
+
+
+def test_an_unknown_format_is_refused_with_the_nearest() -> None:
+    with pytest.raises(
+        ConfigError, match="source 'shop': no format 'clickstraem'; did you mean 'clickstream'"
+    ):
+        make_format("shop", Source("t", "clickstraem"), {})
+    with pytest.raises(ConfigError, match="no format 'xml'; known: aws-waf, clickstream, json"):
+        make_format("shop", Source("t", "xml"), {})
+
+
+def test_what_a_format_cannot_give_is_refused_with_the_source() -> None:
+    with pytest.raises(
+        ConfigError, match="source 'waf': format 'aws-waf' has no field 'countri'; did you mean 'coun"
+    ):
+        make_format("waf", Source("t", "aws-waf"), {"countri": "any"})
