@@ -1,0 +1,360 @@
+"""Seasonal: forecasts of many series at once, and how rarely a healthy one strays as far as this one.
+
+In goes one value a series and interval, out comes what was expected and the surprise in nats. Several
+simple forecasts are mixed by their recent errors (`mixture`, `seasons`). What that leaves of the value
+is looked at in nine ways, each measured against the tail of its own past (`tails`): so no threshold is
+set by hand, and a surprise means the same on a busy series and on a sparse one.
+
+All is done in roots, where the noise of counts is even, and in columns, one row a series. No row reads
+another, so that it does not matter which series share a block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.models.base import Assessment, Column, Flags, Moment
+from detectors.models.columns import SIGMA, Columns, Gain, Lines, Three, Two, clip, follow
+from detectors.models.mixture import SCALE, Forecast, Mixture
+from detectors.models.seasons import DAY, Season, Seasons
+from detectors.models.tails import LINES, Rarity, Tails
+
+#: How fast the fast level and offsets follow (a point); half-lives of the slow ones and of errors.
+FAST, OFFSET, SLOW_DAYS, ERROR_DAYS = 0.3, 0.03, 1.0, 7.0
+#: No scale is below this share of the usual value; small counts have at least Poisson's noise.
+FLOOR, POISSON, SMALL_COUNT = 0.04, 0.4, 7.0
+#: The mean of some deviations counts a little more than a single one: it is what lasts.
+MEAN_WEIGHT, MEAN_LIMIT, MEAN_RATE = 1.2, 4.0, 1 / 6
+#: Distance from the level, or a step, count at most this many times the forecast's own deviation.
+CONTEXT = 1.5
+#: On a special day, unlike any other, a deviation counts this many times less.
+SPECIAL = 6.0
+#: Points before a series is asked, and days until its confidence is full.
+LEARNING_POINTS, CONFIDENT_DAYS = 16, 14.0
+#: Surprise of severity 50, where the band of expected values ends; and the highest there is.
+BAND, HIGHEST = float(np.log(7)), 30.0
+#: Chances that a gap begins and goes on, before any is seen, and how many points that is worth.
+GAP_BEGINS, GAP_GOES_ON, GAP_PRIOR = 0.01, 0.3, 100.0
+
+_ROOT = float(np.sqrt(3 / 8))
+
+
+class _State(Columns):
+    """What is known of each series besides forecasts and tails."""
+
+    #: Values seen; the last one and the usual size, in roots.
+    count: Column
+    previous: Column
+    magnitude: Column
+    #: How many whole numbers came in a row, and whether there was ever a negative one.
+    whole: Column
+    negative: Column
+    #: Whether the last interval was on a special day.
+    special: Column
+    fast: Column
+    slow: Column
+    #: Mean distance from the slow level.
+    spread: Column
+    #: The last two residuals of the slow mixture, and running products with them: power, lag 1, lag 2.
+    residual: Two
+    product: Three
+    #: Mean deviations, over some points and over hours.
+    mean: Two
+    #: Surprise of the gap that lasts, gaps begun, intervals missing.
+    gap: Column
+    gaps: Column
+    missing: Column
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """An interval as it is taken in."""
+
+    moment: Moment
+    seen: Flags
+    x: Column
+    #: The first value of a series, which is its own level.
+    first: Flags
+    magnitude: Column
+    season: Season
+
+
+@dataclass(frozen=True, slots=True)
+class _Scales:
+    """Mean absolute residuals to expect, in roots."""
+
+    floor: Column
+    #: Without the hour's share and without Poisson's noise.
+    bare: Column
+    fast: Column
+    slow: Column
+    spread: Column
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonalAssessment(Assessment):
+    """An assessment with what `learn` needs of how it was made."""
+
+    given: _Given
+    fast: Forecast
+    slow: Forecast
+    scales: _Scales
+    mean: Lines
+    rarity: Rarity
+    gap: Column
+
+
+class Seasonal:
+    """A mixture of seasonal forecasts with self-calibrating tails, one row a series.
+
+    >>> model = Seasonal(interval_seconds=3600)
+    >>> model.grow(1)
+    >>> for hour in range(24 * 14):
+    ...     moment = Moment(second_of_week=hour * 3600 % (7 * DAY))
+    ...     model.learn(model.assess(moment, np.array([100.0 + hour % 24 + hour % 3])))
+    >>> unusual = model.assess(Moment(second_of_week=0), np.array([20.0]))
+    >>> bool(unusual.surprise[0] > 20), bool(unusual.learning[0])
+    (True, False)
+    """
+
+    def __init__(self, interval_seconds: float) -> None:
+        points = DAY / interval_seconds
+        self._points_a_day = points
+        self._slow_rate = _half_life(SLOW_DAYS * points, least=10)
+        self._product_rate = _half_life(SLOW_DAYS * points, least=50)
+        self._mean_rates = np.array([[MEAN_RATE], [1 / max(24.0, points / 8)]])
+        error_rate = _half_life(ERROR_DAYS * points, least=20)
+        self._state = _State()
+        self._seasons = Seasons(interval_seconds)
+        self._fast = Mixture(OFFSET, error_rate, candidates=6)
+        self._slow = Mixture(self._slow_rate, error_rate, candidates=5)
+        self._tails = Tails(points)
+        self._parts: dict[str, Columns] = {
+            "series": self._state,
+            "seasons": self._seasons,
+            "fast": self._fast,
+            "slow": self._slow,
+            "tails": self._tails,
+        }
+
+    def grow(self, series: int) -> None:
+        """Add rows for series without history."""
+        for part in self._parts.values():
+            part.grow(series)
+
+    def save(self) -> dict[str, NDArray[np.generic]]:
+        """The state, one row a series."""
+        return {
+            f"{title}.{name}": array
+            for title, part in self._parts.items()
+            for name, array in part.save().items()
+        }
+
+    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Go on from a saved state."""
+        for title, part in self._parts.items():
+            part.load({name: state[f"{title}.{name}"] for name in part.layouts})
+
+    def assess(self, moment: Moment, value: Column) -> SeasonalAssessment:
+        """Score an interval; reads only."""
+        given = self._take(moment, value)
+        slow, fast = self._forecasts(given)
+        scales = self._scales(given)
+        mean, deviation = self._evidence(given, fast, slow, scales)
+        rarity = self._tails.measure(deviation, given.seen & (not moment.special))
+        gap = np.where(given.seen, 0.0, self._state.gap + self._gap_grows())
+        expected, scale, band = self._band(given, fast, scales, rarity)
+        count = self._state.count
+        return SeasonalAssessment(
+            moment=moment,
+            value=value,
+            expected=self._in_unit(expected),
+            lower=self._in_unit(expected - band[1]),
+            upper=self._in_unit(expected + band[0]),
+            scale=np.where(count > 0, 2 * (np.abs(expected) + _ROOT) * scale, np.nan),
+            surprise=self._surprise(given, rarity, gap),
+            confidence=np.minimum(1.0, (count + 1) / (CONFIDENT_DAYS * self._points_a_day)),
+            learning=count < LEARNING_POINTS,
+            given=given,
+            fast=fast,
+            slow=slow,
+            scales=scales,
+            mean=mean,
+            rarity=rarity,
+            gap=gap,
+        )
+
+    def _take(self, moment: Moment, value: Column) -> _Given:
+        seen = np.isfinite(value)
+        x = np.where(seen, _root(np.where(seen, value, 0.0)), self._state.previous)
+        first = self._state.count == 0
+        magnitude = np.where(first, np.abs(x), self._state.magnitude)
+        return _Given(moment, seen, x, first, magnitude, self._seasons.look(moment))
+
+    def _forecasts(self, given: _Given) -> tuple[Forecast, Forecast]:
+        """The slow mixture, and the fast one, which also hears what residuals of the slow one echo."""
+        state, x, first, season = self._state, given.x, given.first, given.season
+        positive = (given.magnitude > 0) & (self._fast.norm[0] > 0)
+        lines, valid = self._slow.candidates(np.where(first, x, state.slow), season, positive)
+        slow = self._slow.mix(x, lines, valid, given.magnitude)
+        lines, valid = self._fast.candidates(np.where(first, x, state.fast), season, positive)
+        np.add(slow.expected, self._echo(), out=lines[5])
+        np.greater(state.count, 30, out=valid[5])
+        return slow, self._fast.mix(x, lines, valid, given.magnitude)
+
+    def _echo(self) -> Column:
+        """What the last two slow residuals say of the next: an autoregression by Yule and Walker."""
+        last, before = self._state.residual
+        power, lag1, lag2 = self._state.product
+        known = power > 1e-18
+        power = np.where(known, power, 1.0)
+        p1, p2 = lag1 / power, lag2 / power
+        rest = 1 - p1 * p1
+        known &= rest > 1e-4
+        echo = (p1 * (1 - p2) * last + (p2 - p1 * p1) * before) / np.where(known, rest, 1.0)
+        return np.where(known, echo, 0.0)
+
+    def _scales(self, given: _Given) -> _Scales:
+        floor = FLOOR * given.magnitude + 1e-9
+        counts = (self._state.whole > 20) & (given.magnitude < SMALL_COUNT)
+        noise = np.where(counts, POISSON, 0.0)
+        bare = np.maximum(self._fast.scale, floor)
+        return _Scales(
+            floor=floor,
+            bare=bare,
+            fast=self._seasons.blend(given.moment, np.maximum(bare, noise), floor),
+            slow=np.maximum(np.maximum(self._slow.scale, floor), noise),
+            spread=np.maximum(self._state.spread, floor),
+        )
+
+    def _evidence(
+        self, given: _Given, fast: Forecast, slow: Forecast, scales: _Scales
+    ) -> tuple[Lines, Lines]:
+        """The new means, and the ways to be unusual.
+
+        Each above and below: this point, the mean of some points, the mean of hours, the distance from
+        the level. And a step.
+        """
+        if given.moment.special:
+            point, lasting = _nearest(given.x, fast) / (SPECIAL * SIGMA * scales.fast), np.zeros_like(given.x)
+        else:
+            warm = self._state.count >= 3
+            point = warm * fast.residual / (SIGMA * scales.fast)
+            lasting = warm * slow.residual / (SIGMA * scales.slow)
+        mean = self._state.mean.copy()
+        follow(mean, clip(lasting, MEAN_LIMIT), given.seen * self._mean_rates)
+        deviation = np.zeros((LINES, len(given.x)))
+        deviation[0], deviation[2:5:2] = point, mean
+        np.negative(deviation[0:5:2], out=deviation[1:6:2])
+        if not given.moment.special:
+            away = (given.x - slow.level) / (SIGMA * scales.spread)
+            np.minimum(away, CONTEXT * np.maximum(np.maximum(point, lasting), 0.0), out=deviation[6])
+            np.minimum(-away, CONTEXT * np.maximum(np.maximum(-point, -lasting), 0.0), out=deviation[7])
+            step = np.abs(given.x - np.where(given.first, given.x, self._state.previous)) / scales.bare
+            plain = self._state.special == 0
+            np.minimum(plain * step, CONTEXT * np.abs(point), out=deviation[8])
+        return mean, deviation
+
+    def _gap_grows(self) -> Column:
+        """Surprise of one more missing value: that a gap begins, or that it goes on."""
+        state = self._state
+        begins = (state.gaps + GAP_PRIOR * GAP_BEGINS) / (state.count + GAP_PRIOR)
+        goes_on = (state.missing - state.gaps + 10 * GAP_GOES_ON) / (state.missing + 10)
+        return -np.log(np.minimum(np.where(state.gap > 0, goes_on, begins), 1.0))
+
+    def _surprise(self, given: _Given, rarity: Rarity, gap: Column) -> Column:
+        """The most surprising evidence, in nats; NaN while there is nothing to say."""
+        nats = rarity.nats.copy()
+        nats[2:4] *= MEAN_WEIGHT
+        # A gap is rare by the point, and told by the day as all else.
+        told = np.where(given.seen, nats.max(axis=0), gap - np.log(self._points_a_day))
+        surprise = np.minimum(told - self._handicap(), HIGHEST)
+        return np.where(self._state.count < LEARNING_POINTS, np.nan, surprise)
+
+    def _handicap(self) -> Column:
+        return np.zeros_like(self._state.count)
+
+    def _band(
+        self, given: _Given, fast: Forecast, scales: _Scales, rarity: Rarity
+    ) -> tuple[Column, Column, Lines]:
+        """Forecast, its standard error, and how far above and below it a point is of severity 50."""
+        scale = SIGMA * scales.fast
+        reach = np.maximum(self._tails.threshold[:2] + BAND * rarity.nat[:2], 1.0)
+        return fast.expected, scale, reach * scale * (SPECIAL if given.moment.special else 1.0)
+
+    def _in_unit(self, x: Column) -> Column:
+        """From roots to the unit of the value; never below zero where no value ever was."""
+        y = np.where(self._state.negative > 0, _square(x), np.maximum(_square(x), 0.0))
+        return np.where(self._state.count > 0, y, np.nan)
+
+    def learn(self, assessment: Assessment) -> None:
+        """Take in what was assessed; special days teach nothing of plain ones."""
+        if not isinstance(assessment, SeasonalAssessment):
+            message = f"Seasonal learns from its own assessments, not from {type(assessment).__name__}"
+            raise TypeError(message)
+        given = assessment.given
+        if not given.moment.special:
+            self._tails.learn(assessment.rarity, given.seen)
+            self._learn_forecasts(assessment)
+        self._learn_series(assessment)
+
+    def _learn_forecasts(self, known: SeasonalAssessment) -> None:
+        state, given, scales = self._state, known.given, known.scales
+        gain = Gain(given.seen, state.count)
+        offset = self._slow.offset.copy()
+        self._fast.learn(given.x, known.fast, given.season, scales.fast, gain)
+        residual = self._slow.learn(given.x, known.slow, given.season, scales.slow, gain)
+        self._seasons.learn_means(given.moment, given.x, given.seen, offset, gain.believed(scales.slow))
+        self._seasons.learn_scale(given.moment, known.fast.residual, given.seen, scales.floor)
+        self._fast.learn_scale(known.fast, scales.floor, gain)
+        self._slow.learn_scale(known.slow, scales.floor, gain)
+        last, before = state.residual
+        products = residual * np.stack((residual, last, before))
+        follow(state.product, products, gain.at_least(self._product_rate))
+        np.copyto(before, last, where=given.seen)
+        np.copyto(last, residual, where=given.seen)
+
+    def _learn_series(self, known: SeasonalAssessment) -> None:
+        state, given, special = self._state, known.given, known.moment.special
+        x, seen, y = given.x, given.seen, known.value
+        gain = Gain(seen, state.count)
+        away = clip(x - known.slow.level, gain.believed(known.scales.spread))
+        state.slow = known.slow.level + (0.0 if special else gain.at_least(self._slow_rate)) * away
+        state.fast = known.fast.level + gain.at_least(FAST) * (x - known.fast.level)
+        follow(state.spread, np.abs(away), gain.at_least(min(SCALE, self._slow_rate)))
+        follow(state.magnitude, np.abs(x), gain.at_least(SCALE))
+        whole = seen & (y >= 0) & (y == np.floor(y))
+        np.copyto(state.whole, np.where(whole, np.minimum(state.whole + 1, 1000.0), -1000.0), where=seen)
+        np.copyto(state.negative, 1.0, where=seen & (y < 0))
+        np.copyto(state.special, float(special), where=seen)
+        state.gaps += ~seen & (state.gap == 0)
+        state.missing += ~seen
+        state.gap, state.mean, state.previous = known.gap, known.mean, x
+        state.count += seen
+
+
+def _half_life(points: float, least: float) -> float:
+    """The rate that forgets half in so many points."""
+    return float(1 - 0.5 ** (1 / max(points, least)))
+
+
+def _root(y: Column) -> Column:
+    """Linear for small values, a root for large ones: where the noise of counts is even."""
+    return np.copysign(np.sqrt(np.abs(y) + _ROOT * _ROOT) - _ROOT, y)
+
+
+def _square(x: Column) -> Column:
+    """The value of a root."""
+    size = np.abs(x)
+    return np.copysign(size * (size + 2 * _ROOT), x)
+
+
+def _nearest(x: Column, forecast: Forecast) -> Column:
+    """The smallest residual that any candidate leaves, but for the echo."""
+    residuals = x - forecast.candidates[:5]
+    best = np.abs(residuals).argmin(axis=0)[np.newaxis]
+    nearest: Column = np.take_along_axis(residuals, best, axis=0)[0]
+    return nearest

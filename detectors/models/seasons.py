@@ -1,0 +1,102 @@
+"""Seasons: what is usual at a time of day and at an hour of the week, in tables that fill as time goes.
+
+A moment names one slot in each table, the same for all series: reading a season is reading a line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.models.base import Column, Flags, Moment
+from detectors.models.columns import Columns, Layout, clip, track
+
+DAY, HOUR = 86_400, 3_600
+#: A day has as many bins as intervals, within these limits.
+LEAST_BINS, MOST_BINS = 24, 96
+#: Visits of a slot after which half of its memory is new.
+VISITS = 12.0
+#: How fast the scale of an hour follows; and what share of the scale it is, once it is known.
+HOUR_RATE, HOUR_SHARE, HOUR_VISITS = 0.03, 0.6, 12
+#: Visits in which a slot also takes in how far the series is off its season by now.
+YOUNG_VISITS = 30
+
+#: Kept small: most of a series' bytes are here.
+Table = NDArray[np.float32]
+Weekly = Annotated[Table, Layout(168, dtype=np.float32)]
+Hourly = Annotated[Table, Layout(24, dtype=np.float32)]
+Daily = Annotated[Table, Layout(LEAST_BINS, dtype=np.float32)]
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """What the tables say of one moment."""
+
+    day: Column
+    week: Column
+    #: Whether the slot has been visited often enough to be asked.
+    day_known: Flags
+    week_known: Flags
+
+
+class Seasons(Columns):
+    """Mean by time of day and by hour of the week, scale by hour of the day; and visits of each."""
+
+    day: Daily
+    day_visits: Daily
+    week: Weekly
+    week_visits: Weekly
+    hour: Hourly
+    hour_visits: Hourly
+
+    def __init__(self, interval_seconds: float) -> None:
+        self._bins = min(max(int(DAY / interval_seconds), LEAST_BINS), MOST_BINS)
+        super().__init__(day=self._bins, day_visits=self._bins)
+        rate = 1 - 0.5 ** (1 / VISITS)
+        self._day_rate = rate / max(1.0, DAY / self._bins / interval_seconds)
+        self._week_rate = rate / max(1.0, HOUR / interval_seconds)
+
+    def look(self, moment: Moment) -> Season:
+        """What is usual at that moment."""
+        day, week, _ = self._slots(moment)
+        return Season(
+            self.day[day].astype(np.float64),
+            self.week[week].astype(np.float64),
+            self.day_visits[day] > 1,
+            self.week_visits[week] > 1,
+        )
+
+    def _slots(self, moment: Moment) -> tuple[int, int, int]:
+        second = moment.second_of_week % DAY
+        return second * self._bins // DAY, moment.second_of_week // HOUR, second // HOUR
+
+    def blend(self, moment: Moment, scale: Column, floor: Column) -> Column:
+        """A scale drawn to the own scale of the hour."""
+        hour = self._slots(moment)[2]
+        own = np.maximum(self.hour[hour], floor)
+        blended = scale ** (1 - HOUR_SHARE) * own**HOUR_SHARE
+        return np.where(self.hour_visits[hour] > HOUR_VISITS, blended, scale)
+
+    def learn_means(self, moment: Moment, x: Column, keep: Flags, offset: Column, limit: Column) -> None:
+        """Take in values; `offset` is how far day and week are off by now, `limit` what is believed."""
+        day, week, _ = self._slots(moment)
+        for table, visits, slot, least, shift in (
+            (self.day, self.day_visits, day, self._day_rate, offset[0]),
+            (self.week, self.week_visits, week, self._week_rate, offset[1]),
+        ):
+            mean, times = table[slot].astype(np.float64), visits[slot].astype(np.float64)
+            away = x - mean
+            move = clip(away - shift, limit) + np.where(times < YOUNG_VISITS, shift, 0.0)
+            rate = keep * np.maximum(least, 1 / (times + 1))
+            table[slot] = mean + rate * np.where(times < 2, away, move)
+            visits[slot] += keep
+
+    def learn_scale(self, moment: Moment, residual: Column, keep: Flags, floor: Column) -> None:
+        """Take in the size of a residual into the scale of the hour."""
+        hour = self._slots(moment)[2]
+        own, times = self.hour[hour].astype(np.float64), self.hour_visits[hour].astype(np.float64)
+        self.hour[hour] = np.where(keep, track(own, residual, floor, HOUR_RATE, times), own)
+        self.hour_visits[hour] += keep
