@@ -105,7 +105,7 @@ class Closer:
         vouched = [p.vouched for p in self._progress.values() if p.idle]
         if None in vouched:
             return None
-        return min(slowest, *(v for v in vouched if v is not None))
+        return min([slowest, *(v for v in vouched if v is not None)])
 
     def _close(self) -> Iterator[Interval]:
         if self.watermark is None:

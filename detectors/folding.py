@@ -68,6 +68,7 @@ class Fold:
     """The open intervals of one source partition, for all detectors of the source."""
 
     def __init__(self, config: Config, source: str, partition: int, partitions: int) -> None:
+        self.partition = partition
         self.offset = -1
         #: Kafka's timestamp of the last record, in milliseconds.
         self.arrived: int | None = None
@@ -75,7 +76,6 @@ class Fold:
         self.events = 0
         self.late: list[tuple[str, int]] = []
         self.filtered: Counter[str] = Counter()
-        self._partition = partition
         self._clock = _Clock(config.sources[source], config.detectors_of(source))
         self._folds = [_DetectorFold(d, partition, partitions) for d in config.detectors_of(source)]
 

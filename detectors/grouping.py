@@ -78,6 +78,12 @@ class Grouper:
         """How many groups are open."""
         return len(self._open)
 
+    @property
+    def worst(self) -> float:
+        """The severity of the worst open group; 0 where there is none."""
+        members = (member for group in self._open for member in group.members.values())
+        return max((member.anomaly.severity for member in members), default=0.0)
+
     def group(self, scores: IntervalScores) -> list[AnomalyGroup]:
         """Take in the scores of an interval; returns the groups that opened, changed or closed."""
         if self._grouped is not None and scores.interval_start <= self._grouped:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import os
 import secrets
 import signal
@@ -18,12 +19,13 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from streams.kafka_runtime import BrokerError, Progress, cache_directory, fetch_jars, find_java
+from streams.errors import BrokerError
+from streams.kafka_runtime import Progress, cache_directory, fetch_jars, find_java
 
 HOST = "127.0.0.1"
 START_SECONDS = 60
@@ -62,6 +64,7 @@ class Broker:
         self._address: str | None = None
         #: Where in the log file this start begins.
         self._log_offset = 0
+        self._lock: BinaryIO | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -86,13 +89,20 @@ class Broker:
         if self._process is not None:
             message = f"the broker on {self.data} was started already"
             raise BrokerError(message)
+        self._claim()
+        try:
+            return self._start(progress)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, progress: Progress | None) -> str:
         if self._port is not None and _taken(self._port):
             message = f"port {self._port} of {HOST} is taken: stop what listens there, or choose another port"
             raise BrokerError(message)
         jars = fetch_jars(cache_directory(), progress)
         java = [str(find_java()), *LOGGING, "-cp", os.pathsep.join(map(str, jars))]
         port, controller = self._port or _free_port(), _free_port()
-        self.data.mkdir(parents=True, exist_ok=True)
         properties = self.data / "server.properties"
         properties.write_text(server_properties(self.data / "kafka", port, controller), encoding="utf-8")
         with self.log.open("ab") as log:
@@ -111,25 +121,23 @@ class Broker:
                 # Ctrl-C is for the program, which then stops the broker in order.
                 start_new_session=True,
             )
+        self._wait(port)
         self._address = f"{HOST}:{port}"
-        try:
-            self._wait(port)
-        except BaseException:
-            self.stop()
-            raise
         return self._address
 
     def stop(self) -> None:
         """Stop in order, or by force when it takes too long."""
         process, self._process, self._address = self._process, None, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -139,6 +147,18 @@ class Broker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _claim(self) -> None:
+        """Lock the directory. Kafka does too, but finds out late, and after its settings were replaced."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.data / "lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.close()
+            self._lock = None
+            message = f"another broker uses {self.data}: stop it, or choose another directory"
+            raise BrokerError(message) from error
 
     def _format(self, java: list[str], properties: Path, log: int) -> None:
         """Make the directory a Kafka's, with a cluster id of its own."""
@@ -169,8 +189,6 @@ class Broker:
     def _failure(self, what: str) -> str:
         said = self.log.read_bytes()[self._log_offset :].decode("utf-8", "replace").splitlines()
         why = next((line for line in reversed(said) if "ERROR" in line or "Exception" in line), "")
-        if any("Failed to acquire lock" in line for line in said):
-            return f"another broker uses {self.data}: stop it, or choose another directory"
         return f"the broker {what}: {why.strip()[:300] or 'it said nothing'}; see {self.log}"
 
 

@@ -23,16 +23,14 @@ import msgspec
 from jgo.constants import default_maven_repo
 from jgo.maven import MavenContext
 
+from streams.errors import BrokerError
+
 OLDEST_JAVA = 17
 DOWNLOADS = 8
 TIMEOUT_SECONDS = 60
 
 #: Called with the number of jars that are there and the number that is needed.
 Progress = Callable[[int, int], None]
-
-
-class BrokerError(RuntimeError):
-    """The program's own broker cannot run; the message says why and which ways out there are."""
 
 
 class Jars(msgspec.Struct, frozen=True):
@@ -110,6 +108,8 @@ def fetch_jars(directory: Path, progress: Progress | None = None) -> list[Path]:
         maven = MavenContext(
             repo_cache=Path(aside), local_repos=[default_maven_repo()], timeout=TIMEOUT_SECONDS
         )
+        if progress is not None:
+            progress(present, len(paths))
         try:
             for jar in pool.map(lambda name: _fetch(maven, name), wanted):
                 shutil.move(jar, directory / jar.name)

@@ -14,14 +14,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from streams.errors import SettingsError
+
 PREFIX = "LOOKALIVE_"
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Count = Annotated[int, Meta(ge=1)]
-
-
-class SettingsError(ValueError):
-    """The environment cannot be used; the message names the variable and what to do."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

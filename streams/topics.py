@@ -12,8 +12,10 @@ from datetime import timedelta
 import msgspec
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from kafka.errors import TopicAlreadyExistsError, for_code
 
+from streams.clients import admin_client
+from streams.errors import TopicError
 from streams.settings import Settings
 
 LARGEST_MESSAGE_BYTES = 8 * 1024 * 1024
@@ -23,10 +25,6 @@ _MATTERS = ("cleanup.policy", "retention.ms", "message.timestamp.type", "max.mes
 
 #: The latest record of each key, and that one for as long as the topic keeps anything.
 _COMPACT = {"cleanup.policy": "compact,delete"}
-
-
-class TopicError(RuntimeError):
-    """The topics cannot be listed or created; the message says why."""
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -80,7 +78,8 @@ def describe(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
     Raises:
         TopicError: the cluster does not answer, or refuses.
     """
-    return _with_admin(settings, sources, creates=False)
+    with admin_client(settings) as admin:
+        return _states(admin, _wanted(settings, sources), created=set())
 
 
 def create(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
@@ -89,31 +88,13 @@ def create(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
     Raises:
         TopicError: the cluster does not answer, or refuses.
     """
-    return _with_admin(settings, sources, creates=True)
+    wanted = _wanted(settings, sources)
+    with admin_client(settings) as admin:
+        return _states(admin, wanted, _create_missing(admin, settings, wanted))
 
 
-def _with_admin(settings: Settings, sources: Iterable[str], *, creates: bool) -> list[TopicState]:
-    wanted = [*source_topics(settings, sources), *internal_topics(settings)]
-    try:
-        admin = KafkaAdminClient(**settings.kafka_client(), bootstrap_timeout_ms=10_000)
-    except KafkaError as error:
-        raise TopicError(unreachable(settings, error)) from error
-    try:
-        created = _create_missing(admin, settings, wanted) if creates else set()
-        return _states(admin, wanted, created)
-    except KafkaError as error:
-        message = f"the cluster at {settings.bootstrap} refused: {type(error).__name__}: {error}"
-        raise TopicError(message) from error
-    finally:
-        admin.close()
-
-
-def unreachable(settings: Settings, error: Exception) -> str:
-    """The sentence for a cluster that does not answer."""
-    return (
-        f"no Kafka answers at {settings.bootstrap} ({type(error).__name__}): "
-        "look at LOOKALIVE_BOOTSTRAP, or start one with `lookalive broker`"
-    )
+def _wanted(settings: Settings, sources: Iterable[str]) -> list[Topic]:
+    return [*source_topics(settings, sources), *internal_topics(settings)]
 
 
 def _create_missing(admin: KafkaAdminClient, settings: Settings, wanted: list[Topic]) -> set[str]:

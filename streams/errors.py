@@ -1,0 +1,27 @@
+"""What an operator can put right: one sentence that says what, where, and what to do.
+
+    OperatorError          the command line prints the sentence and exits with 2
+    ├── SettingsError      a LOOKALIVE_* variable
+    ├── BrokerError        the program's own Kafka: Java, jars, port, directory
+    └── TopicError         a cluster that does not answer, a topic that is not there
+
+Beside them stands `detectors.config.ConfigError`. Anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class OperatorError(Exception):
+    """Something outside the program stands in the way; the message says what to do."""
+
+
+class SettingsError(OperatorError):
+    """The environment cannot be used; the message names the variable and what to do."""
+
+
+class BrokerError(OperatorError):
+    """The program's own broker cannot run; the message says why and which ways out there are."""
+
+
+class TopicError(OperatorError):
+    """A topic cannot be read, listed or created; the message says why."""

@@ -1,0 +1,117 @@
+"""First hop: source records → Partials, on the partition where the events arrived."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from detectors import state
+from detectors.folding import Fold, FoldState, Refused
+from detectors.records import Partial, Watermark, event_type
+from streams.dead_letters import DeadLetter, of_record
+from streams.formats import BadEvent, Format, make_format
+from streams.hop import Hop, Message, Snapshot, Wiring
+from streams.metrics import Metrics
+from streams.names import Names
+from streams.tables import SnapshotTable
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class FoldStep:
+    """One source partition."""
+
+    def __init__(self, fold: Fold, format_: Format, source: str, names: Names, metrics: Metrics) -> None:
+        self.fold = fold
+        self._parse = format_.parse
+        self._source = source
+        self._names = names
+        self._metrics = metrics
+        # After a restart the silence has lasted since the last record came, not since now.
+        away = 0.0 if fold.arrived is None else max(0.0, time.time() - fold.arrived / 1000)
+        self._silent_since = time.monotonic() - away
+
+    @property
+    def offset(self) -> int:
+        """The last record folded."""
+        return self.fold.offset
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the last record came."""
+        return time.monotonic() - self._silent_since
+
+    def take(self, record: ConsumerRecord) -> Iterable[Message]:
+        """Fold a record, or say in a dead letter why not."""
+        try:
+            events = self._parse(record.value or b"")
+        except BadEvent as error:
+            self.fold.fold(record.offset, record.timestamp, ())
+            return [self._dead(of_record(self._source, record, error.reason, str(error)))]
+        refused = self.fold.fold(record.offset, record.timestamp, events)
+        return [self._dead(self._letter(record, refusal)) for refusal in refused]
+
+    def _letter(self, record: ConsumerRecord, refused: Refused) -> DeadLetter:
+        if refused.offset == record.offset:
+            return of_record(self._source, record, refused.reason, refused.detail)
+        # One that was set aside earlier: its bytes are in the source topic, at these coordinates.
+        return DeadLetter(
+            self._source, record.topic, record.partition, refused.offset, refused.reason, refused.detail
+        )
+
+    def _dead(self, letter: DeadLetter) -> Message:
+        self._metrics.events_invalid.labels(self._source, letter.reason).inc()
+        self._metrics.dead_letters.labels(self._source).inc()
+        return letter.message(self._names.dead_letters)
+
+    def settle(self) -> Iterable[Message]:
+        """The Partials that are finished; counts into the metrics."""
+        self._silent_since = time.monotonic()
+        self._count()
+        return self._messages(self.fold.ready())
+
+    def tick(self) -> Iterable[Message]:
+        """What is held so far, for a partition that is read to its end and silent."""
+        return self._messages(self.fold.idle(int(self.silent_seconds * 1000)))
+
+    def _messages(self, records: Iterable[Partial | Watermark]) -> list[Message]:
+        return [Message(self._names.partials, r.detector.encode(), _encode(r)) for r in records]
+
+    def _count(self) -> None:
+        fold, metrics = self.fold, self._metrics
+        metrics.events.labels(self._source).inc(fold.events)
+        fold.events = 0
+        for detector, milliseconds in fold.late:
+            metrics.events_late.labels(detector).inc()
+            metrics.event_lateness.labels(detector).observe(milliseconds / 1000)
+        fold.late.clear()
+        for detector, events in fold.filtered.items():
+            metrics.events_filtered.labels(detector).inc(events)
+        fold.filtered.clear()
+        if fold.newest is not None:
+            metrics.last_event.labels(self._source, str(fold.partition)).set(fold.newest / 1000)
+
+    def save(self) -> Snapshot:
+        """The open intervals, which are all there is."""
+        return Snapshot(state.encode(self.fold.save()))
+
+
+class FoldHop(Hop[FoldStep]):
+    """Folds one source."""
+
+    def __init__(self, wiring: Wiring, source: str, table: SnapshotTable, partitions: int) -> None:
+        super().__init__(wiring, wiring.config.sources[source].topic, table)
+        self.source = source
+        self.partitions = partitions
+        self._fields = wiring.config.fields_of(source)
+        self._format = make_format(source, wiring.config.sources[source], self._fields)
+
+    def load(self, partition: int, stored: bytes | None) -> FoldStep:
+        """Make the step of a source partition."""
+        fold = Fold(self.wiring.config, self.source, partition, self.partitions)
+        if stored is not None:
+            fold.load(state.decode(stored, FoldState), event_type(self._fields))
+        return FoldStep(fold, self._format, self.source, self.wiring.names, self.wiring.metrics)

@@ -1,0 +1,143 @@
+"""Third hop: scores → anomaly groups and alerts, with the whole detector in view."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import msgspec
+from aiokafka import ConsumerRecord
+
+from detectors import state
+from detectors.alerting import Alerter, Told
+from detectors.config import Config, Detector
+from detectors.grouping import Grouper, GrouperState
+from detectors.records import Alert, AnomalyGroup, IntervalScores
+from streams.hop import Hop, Message, Snapshot, Wiring
+from streams.tables import SnapshotTable
+
+_decode = msgspec.json.Decoder(IntervalScores).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class DetectorGroups(msgspec.Struct):
+    """One detector in a snapshot."""
+
+    grouper: GrouperState
+    told: dict[str, Told]
+
+
+class GroupState(msgspec.Struct):
+    """A snapshot."""
+
+    offset: int
+    detectors: dict[str, DetectorGroups]
+
+
+class _Lane:
+    """One detector in this partition."""
+
+    def __init__(self, config: Config, detector: Detector) -> None:
+        rules = [rule for rule in config.alerts if rule.detector == detector.name]
+        self.grouper = Grouper(detector, rules)
+        self.alerter = Alerter(rules)
+
+
+class GroupStep:
+    """One partition of the scores: the detectors whose names hash to it."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.offset = -1
+        self.lanes: dict[str, _Lane] = {}
+        self._config = wiring.config
+        self._names = wiring.names
+        self._metrics = wiring.metrics
+
+    def lane(self, name: str) -> _Lane | None:
+        """The lane of a detector; None where the configuration knows it no more."""
+        if name not in self.lanes:
+            for detector in self._config.detectors:
+                if detector.name == name:
+                    self.lanes[name] = _Lane(self._config, detector)
+        return self.lanes.get(name)
+
+    def take(self, record: ConsumerRecord) -> Iterable[Message]:
+        """Group the anomalies of an interval, and alert."""
+        self.offset = record.offset
+        scores = _decode(record.value)
+        lane = self.lane(scores.detector)
+        if lane is None:
+            return
+        for group in lane.grouper.group(scores):
+            yield Message(self._names.groups, group.id.encode(), _encode(group))
+            self._count_group(group)
+            for alert in lane.alerter.alert(group):
+                yield Message(
+                    self._names.alerts, alert.group.encode(), _encode(alert), cloud_event_headers(alert)
+                )
+                self._count_alert(alert)
+        self._metrics.groups_open.labels(scores.detector).set(lane.grouper.open)
+        self._metrics.group_severity.labels(scores.detector).set(lane.grouper.worst)
+
+    def _count_group(self, group: AnomalyGroup) -> None:
+        if group.revision == 1:
+            self._metrics.groups.labels(group.detector).inc()
+        if group.status == "open":
+            self._metrics.anomalies.labels(group.detector, group.primary.measure).inc()
+
+    def _count_alert(self, alert: Alert) -> None:
+        self._metrics.alerts.labels(alert.rule, alert.kind).inc()
+        if alert.kind == "OPENED":
+            delay = max(0.0, time.time() - alert.end.timestamp())
+            self._metrics.detection_delay.labels(alert.detector).observe(delay)
+
+    def settle(self) -> Iterable[Message]:
+        """Nothing more to publish."""
+        return ()
+
+    def save(self) -> Snapshot:
+        """The open groups, and what was told of them."""
+        lanes = {
+            name: DetectorGroups(lane.grouper.save(), lane.alerter.save())
+            for name, lane in self.lanes.items()
+        }
+        return Snapshot(state.encode(GroupState(self.offset, lanes)))
+
+
+class GroupHop(Hop[GroupStep]):
+    """Groups all detectors."""
+
+    def __init__(self, wiring: Wiring, table: SnapshotTable) -> None:
+        super().__init__(wiring, wiring.names.scores, table)
+
+    def load(self, partition: int, stored: bytes | None) -> GroupStep:
+        """Make the step of a partition of the scores."""
+        step = GroupStep(self.wiring)
+        if stored is None:
+            return step
+        snapshot = state.decode(stored, GroupState)
+        step.offset = snapshot.offset
+        for name, detector in snapshot.detectors.items():
+            lane = step.lane(name)
+            if lane is not None:
+                lane.grouper.load(detector.grouper)
+                lane.alerter.load(detector.told)
+        return step
+
+
+def cloud_event_headers(alert: Alert) -> dict[str, bytes]:
+    """The CloudEvents 1.0 attributes of an alert, in Kafka's binary mode.
+
+    `ce_source` and `ce_id` together name an alert for ever: one that is sent again after a crash has
+    the same.
+    """
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": f"{alert.group}/{alert.rule}/{alert.revision}",
+        "ce_source": f"/lookalive/detectors/{alert.detector}",
+        "ce_type": f"lookalive.alert.{alert.kind.lower()}",
+        "ce_subject": alert.group,
+        "ce_time": alert.end.isoformat(),
+        "content-type": "application/json",
+    }
+    return {name: value.encode() for name, value in attributes.items()}

@@ -1,0 +1,111 @@
+"""One stream of log records on standard error: ours and those of Faust, mode and the Kafka clients.
+
+Text on a terminal, JSON lines elsewhere. structlog hands our records to the standard library, where
+one formatter renders them beside everybody else's. Faust replaces the handlers when it starts, so it
+is given the same configuration: `App(logging_config=logging_config(settings))`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import logging.config
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+from streams.settings import Settings
+
+#: Libraries that tell more than an operator needs: they are heard from `warning` on, or from `info`
+#: when ours is `debug`. Never at debug: there they write out their configuration, secrets included.
+_LIBRARIES = (
+    *("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio", "jgo", "urllib3"),
+    # Faust's services log under the module of the class that extends them.
+    *("streams.transport", "streams.tables"),
+)
+
+_SECRET = ("password", "secret", "token", "authorization")
+
+
+def configure(settings: Settings) -> None:
+    """Send every log record of the process to standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.filter_by_level,
+            *_shared(),
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    logging.config.dictConfig(logging_config(settings))
+
+
+def logging_config(settings: Settings) -> dict[str, Any]:
+    """The configuration of the standard library's logging, as `logging.config.dictConfig` takes it."""
+    level = settings.log_level.upper()
+    libraries = {"debug": "INFO", "info": "WARNING"}.get(settings.log_level, level)
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"noise": {"()": _Noise}},
+        "formatters": {
+            "structured": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": _shared(),
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *_renderer(settings),
+                ],
+            }
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "stream": sys.stderr,
+                "formatter": "structured",
+                "filters": ["noise"],
+            }
+        },
+        "loggers": {name: {"level": libraries} for name in _LIBRARIES},
+        "root": {"level": level, "handlers": ["stderr"]},
+    }
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _mask_secrets,
+    ]
+
+
+def _renderer(settings: Settings) -> list[Processor]:
+    terminal = sys.stderr.isatty()
+    if (settings.log_format or ("text" if terminal else "json")) == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    # Plain tracebacks: the decorated ones print local variables, and with them secrets.
+    return [structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)]
+
+
+def _mask_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key in event:
+        if any(word in key.lower() for word in _SECRET):
+            event[key] = "***"
+    return event
+
+
+class _Noise(logging.Filter):
+    """Leave out what looks like trouble and is none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # Faust cancels the agent of each partition that a rebalance takes away, and logs that as a crash.
+        cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+        return not (cancelled and record.name.startswith(("faust", "mode")))
