@@ -1,0 +1,148 @@
+"""`lookalive check`: a configuration → what it watches, or the one sentence that says what is wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+import msgspec
+
+from detectors import config
+from detectors.config import Config, ConfigError, Detector, Measure
+from detectors.models import MODELS
+from streams.cli import configuration_option
+from streams.formats import make_format
+from streams.formats.vocabulary import nearest
+
+
+class SourceWatched(msgspec.Struct, frozen=True):
+    """A source and the fields of its events that are read."""
+
+    name: str
+    topic: str
+    format: str
+    clock: str
+    fields: list[str]
+
+
+class DetectorWatched(msgspec.Struct, frozen=True):
+    """A detector in words."""
+
+    name: str
+    source: str
+    interval: str
+    lateness: str
+    #: Measure → how it comes about.
+    measures: dict[str, str]
+    dimensions: list[str]
+    #: The roll-ups that are monitored, each as the dimensions that it keeps.
+    levels: list[list[str]]
+    #: How many roll-ups are computed.
+    rollups: int
+    max_series: int
+    fingerprint: str
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """Everything that a configuration watches."""
+
+    sources: list[SourceWatched]
+    detectors: list[DetectorWatched]
+    alerts: list[config.AlertRule]
+
+
+@click.command(epilog="Example: lookalive check -c lookalive.toml")
+@configuration_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(configuration: Path, as_json: bool) -> None:
+    """Say what a configuration watches, or what is wrong with it."""
+    watched = watch(config.load(configuration))
+    if as_json:
+        click.echo(msgspec.json.encode(watched))
+    else:
+        click.echo("\n".join(_lines(configuration, watched)))
+
+
+def watch(configuration: Config) -> Watched:
+    """What a configuration watches.
+
+    Raises:
+        ConfigError: a format or a model is unknown, or a format does not have a field that is asked for.
+    """
+    for detector in configuration.detectors:
+        for measure in detector.measures:
+            if measure.model not in MODELS:
+                where = f"detector {detector.name!r}, measure {measure.name!r}"
+                message = f"{where}: no model {measure.model!r}; {nearest(measure.model, MODELS)}"
+                raise ConfigError(message)
+    sources = []
+    for name, source in configuration.sources.items():
+        fields = configuration.fields_of(name)
+        make_format(name, source, fields)
+        sources.append(SourceWatched(name, source.topic, source.format, source.clock, sorted(fields)))
+    return Watched(
+        sources, [_detector(detector) for detector in configuration.detectors], configuration.alerts
+    )
+
+
+def _detector(detector: Detector) -> DetectorWatched:
+    return DetectorWatched(
+        name=detector.name,
+        source=detector.source,
+        interval=_duration(detector.interval),
+        lateness=_duration(detector.lateness),
+        measures={measure.name: _how(measure) for measure in detector.measures},
+        dimensions=list(detector.dimensions),
+        levels=[
+            [name for name, kept in zip(detector.dimensions, mask, strict=True) if kept]
+            for mask in detector.monitored
+        ],
+        rollups=len(detector.subsets),
+        max_series=detector.max_series,
+        fingerprint=detector.fingerprint,
+    )
+
+
+def _how(measure: Measure) -> str:
+    if measure.ratio is not None:
+        return f"{measure.ratio[0]} / {measure.ratio[1]}"
+    what = str(measure.aggregation) if measure.field is None else f"{measure.aggregation} of {measure.field}"
+    return f"{what} where {', '.join(measure.where)} matches" if measure.where else what
+
+
+def _lines(path: Path, watched: Watched) -> list[str]:
+    lines = [f"{path} is valid."]
+    for source in watched.sources:
+        fields = ", ".join(source.fields) or "no fields"
+        lines += ["", f"source {source.name}: topic {source.topic}, format {source.format}, reads {fields}"]
+    for detector in watched.detectors:
+        levels = ["total" if not level else " × ".join(level) for level in detector.levels]
+        lines += [
+            "",
+            f"detector {detector.name}: source {detector.source}, every {detector.interval}, "
+            f"waits {detector.lateness} for late events",
+            *(f"  measure {name}: {how}" for name, how in detector.measures.items()),
+            f"  watched by: {'; '.join(levels)}",
+            f"  {detector.rollups} roll-ups, at most {detector.max_series:,} series",
+        ]
+    for rule in watched.alerts:
+        lines += [
+            "",
+            f"alert {rule.name}: detector {rule.detector}, from severity {rule.severity_threshold:g} on",
+        ]
+    return lines
+
+
+def _duration(duration: timedelta) -> str:
+    """As it is written in the configuration.
+
+    >>> _duration(timedelta(minutes=90)), _duration(timedelta(days=1)), _duration(timedelta(seconds=0.5))
+    ('PT1H30M', 'P1D', 'PT0.5S')
+    """
+    minutes, seconds = divmod(duration.total_seconds(), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    days, hours = divmod(hours, 24)
+    date = f"{days}D" if days else ""
+    clock = "".join(f"{n:g}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
+    return f"P{date}T{clock}" if clock else f"P{date or 'T0S'}"

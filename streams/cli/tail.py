@@ -1,0 +1,166 @@
+"""`lookalive tail`: records of an internal topic → JSON lines, read by a client of its own.
+
+It belongs to no group, so that looking changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, BinaryIO
+
+import click
+import msgspec
+from kafka import KafkaConsumer
+
+from detectors.places import named
+from detectors.records import IntervalScores, Partial, Phase, Place, Watermark
+from streams.cli import settings
+from streams.clients import reader
+from streams.settings import Settings
+
+POLL_MILLISECONDS = 200
+
+
+class SeriesScore(msgspec.Struct, frozen=True, gc=False):
+    """The score of one series in one interval, as it is printed."""
+
+    detector: str
+    measure: str
+    dimensions: dict[str, str]
+    interval_start: datetime
+    value: float | None
+    expected: float | None
+    lower: float | None
+    upper: float | None
+    severity: float
+    confidence: float
+    phase: Phase
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_scores = msgspec.json.Decoder(IntervalScores).decode
+_decode_partial = msgspec.msgpack.Decoder(Partial | Watermark).decode
+
+
+def score_lines(value: bytes) -> Iterator[bytes]:
+    """One line a series; the record holds a whole interval in columns."""
+    scores = _decode_scores(value)
+    # Every measure of a place shares its dimensions.
+    dimensions: dict[Place, dict[str, str]] = {
+        place: named(scores.dimensions, place) for place in scores.places
+    }
+    for row in scores.rows():
+        yield _encode(
+            SeriesScore(
+                row.detector,
+                row.measure,
+                dimensions[row.place],
+                row.interval_start,
+                row.value,
+                row.expected,
+                row.lower,
+                row.upper,
+                row.severity,
+                row.confidence,
+                row.phase,
+            )
+        )
+
+
+def partial_lines(value: bytes) -> Iterator[bytes]:
+    """A Partial or Watermark as JSON; sketches become base64."""
+    yield _encode(_decode_partial(value))
+
+
+def json_lines(value: bytes) -> Iterator[bytes]:
+    """A value that is JSON already, on one line."""
+    yield msgspec.json.format(value, indent=-1) if b"\n" in value else value
+
+
+#: Topic without its prefix → how its values become lines.
+LINES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
+    "alerts": json_lines,
+    "groups": json_lines,
+    "scores": score_lines,
+    "partials": partial_lines,
+    "dead-letters": json_lines,
+}
+
+
+@click.command(epilog="Example: lookalive tail alerts --from-beginning --until-idle 3")
+@click.argument("topic", type=click.Choice(list(LINES)))
+@click.option("--from-beginning", is_flag=True, help="Start at the oldest record; without it, at the end.")
+@click.option(
+    "--until-idle", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop when nothing comes."
+)
+@click.option("--max", "limit", type=click.IntRange(min=1), metavar="N", help="Stop after N lines.")
+def command(topic: str, from_beginning: bool, until_idle: float | None, limit: int | None) -> None:
+    """Print what is on an internal topic as JSON lines.
+
+    Without --until-idle or --max it follows until Ctrl-C.
+    """
+    out = click.get_binary_stream("stdout")
+    try:
+        batches = read(settings(), topic, from_beginning=from_beginning, until_idle=until_idle)
+        _print(batches, limit, out)
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:
+        # Whoever read has enough. What Python still wants to flush at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(batches: Iterable[list[bytes]], limit: int | None, out: BinaryIO) -> None:
+    left = limit
+    for lines in batches:
+        printed = lines if left is None else lines[:left]
+        out.write(b"".join(line + b"\n" for line in printed))
+        out.flush()
+        if left is not None:
+            left -= len(printed)
+            if left <= 0:
+                return
+
+
+def read(
+    settings: Settings, topic: str, *, from_beginning: bool, until_idle: float | None
+) -> Iterator[list[bytes]]:
+    """The lines of a topic, in lists as they arrive; ends when nothing came for `until_idle` seconds.
+
+    Raises:
+        TopicError: the cluster does not answer, or has no such topic.
+    """
+    name = f"{settings.prefix}.{topic}"
+    with reader(settings, name, from_beginning=from_beginning) as consumer:
+        if until_idle is None:
+            click.echo(f"following {name} from the {'beginning' if from_beginning else 'end'}", err=True)
+        yield from _poll(consumer, LINES[topic], until_idle)
+
+
+def _poll(
+    consumer: KafkaConsumer, lines: Callable[[bytes], Iterator[bytes]], until_idle: float | None
+) -> Iterator[list[bytes]]:
+    last = time.monotonic()
+    while until_idle is None or time.monotonic() - last < until_idle:
+        for records in consumer.poll(timeout_ms=POLL_MILLISECONDS).values():
+            for record in records:
+                yield from _chunks(record, lines)
+            last = time.monotonic()
+
+
+def _chunks(record: Any, lines: Callable[[bytes], Iterator[bytes]]) -> Iterator[list[bytes]]:
+    """The lines of one record; one that cannot be read is named and passed over."""
+    if record.value is None:
+        return
+    try:
+        produced = lines(record.value)
+        while chunk := list(islice(produced, 10_000)):
+            yield chunk
+    except msgspec.MsgspecError as error:
+        where = f"{record.topic} partition {record.partition} offset {record.offset}"
+        click.echo(f"{where} cannot be read: {error}", err=True)
