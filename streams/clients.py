@@ -79,7 +79,7 @@ def _arguments(settings: Settings) -> dict[str, Any]:
     arguments = settings.kafka_client()
     problem: OSError | None = None
     for address in arguments["bootstrap_servers"]:
-        host, _, port = address.strip().rpartition(":")
+        host, _, port = address.rpartition(":")
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
         except OSError as error:

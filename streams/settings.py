@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             message = "no broker: set LOOKALIVE_BOOTSTRAP=host:port, or start one with `lookalive broker`"
             raise SettingsError(message)
         arguments: dict[str, Any] = {
-            "bootstrap_servers": self.bootstrap.split(","),
+            "bootstrap_servers": [address.strip() for address in self.bootstrap.split(",")],
             "security_protocol": self.security.upper(),
             "client_id": self.group,
         }

@@ -80,7 +80,10 @@ def read_all(settings: Settings) -> Callable[..., list[Any]]:
 
     def read(topic: str, until_idle: float = 1.0, count: int | None = None) -> list[Any]:
         consumer = KafkaConsumer(
-            **settings.kafka_client(), auto_offset_reset="earliest", enable_auto_commit=False
+            **settings.kafka_client(),
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
         )
         try:
             partitions = consumer.partitions_for_topic(topic) or set()

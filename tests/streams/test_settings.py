@@ -16,7 +16,7 @@ def test_nothing_set_gives_the_defaults() -> None:
 
 def test_variables_become_typed_fields() -> None:
     settings = from_environment(
-        {"LOOKALIVE_BOOTSTRAP": "a:1,b:2", "LOOKALIVE_WEB_PORT": "9000", "LOOKALIVE_DATA": "/var/lib/x"}
+        {"LOOKALIVE_BOOTSTRAP": "a:1, b:2", "LOOKALIVE_WEB_PORT": "9000", "LOOKALIVE_DATA": "/var/lib/x"}
     )
     assert settings.kafka_client()["bootstrap_servers"] == ["a:1", "b:2"]
     assert settings.web_port == 9000
