@@ -30,6 +30,8 @@ class FoldStep:
         self._source = source
         self._names = names
         self._metrics = metrics
+        # From the start there is a count of what was read, even if all of it is refused.
+        metrics.events.labels(source)
         # After a restart the silence has lasted since the last record came, not since now.
         away = 0.0 if fold.arrived is None else max(0.0, time.time() - fold.arrived / 1000)
         self._silent_since = time.monotonic() - away

@@ -1,0 +1,5 @@
+"""`python -m streams` is `lookalive`."""
+
+from streams.cli import main
+
+main()

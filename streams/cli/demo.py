@@ -1,0 +1,391 @@
+"""`lookalive demo`: broker, worker and synthetic traffic on this machine, with two incidents to find."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+import click
+import msgspec
+from kafka.errors import KafkaError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from detectors import config
+from detectors.records import Alert, utc
+from streams import topics
+from streams.broker import Broker
+from streams.cli import settings as from_environment
+from streams.clients import reader
+from streams.errors import OperatorError
+from streams.samples.shop import Incident, Shop
+from streams.samples.traffic import Generator, Pace, Traffic, live
+from streams.samples.web_acl import Attack, WebAcl
+from streams.settings import Settings
+
+MINUTE = 60_000
+INTERVAL = 5 * MINUTE
+HISTORY = 3 * 24 * 60 * MINUTE
+#: How long before now the live part begins: it runs faster than the clock and must not overtake it.
+BEFORE_NOW = 80 * MINUTE
+SPEED = 100.0
+#: Of the live part, in event time; the incidents are over and closed well before.
+ONCE = 75 * MINUTE
+#: Without --once, incidents come again.
+AGAIN_EVERY = 60 * MINUTE
+SEED = 1
+
+
+class Expected(msgspec.Struct):
+    """An incident that was planted, and what was told of it."""
+
+    name: str
+    detector: str
+    expected_place: dict[str, str]
+    start: datetime
+    end: datetime
+    opened: bool = False
+    closed: bool = False
+    place: dict[str, str] | None = None
+    #: From the end of the first anomalous interval, plus lateness, to the alert.
+    delay_seconds: float | None = None
+    group: str | None = None
+
+
+class Timeline:
+    """When everything happens, in event time."""
+
+    def __init__(self, now_ms: int, *, repeats: bool) -> None:
+        self.live = (now_ms - BEFORE_NOW) // INTERVAL * INTERVAL
+        self.history = self.live - HISTORY
+        starts = range(self.live, self.live + 24 * 60 * MINUTE, AGAIN_EVERY) if repeats else [self.live]
+        failures = [
+            Incident("checkouts collapse", t + 10 * MINUTE, t + 30 * MINUTE, "mobile_app", "US")
+            for t in starts
+        ]
+        attacks = [Attack("XSS requests", t + 21 * MINUTE, t + 23 * MINUTE) for t in starts]
+        self.sources: list[tuple[str, Generator]] = [
+            ("clickstream", Shop(SEED, failures)),
+            ("waf", WebAcl(SEED, attacks)),
+        ]
+        self.expected = [
+            Expected(
+                failures[0].name,
+                "shop",
+                {"platform": failures[0].platform, "marketplace": failures[0].marketplace},
+                utc(failures[0].start),
+                utc(failures[0].end),
+            ),
+            Expected(
+                attacks[0].name,
+                "edge",
+                {"rule": "CrossSiteScripting_QUERYARGUMENTS"},
+                utc(attacks[0].start // INTERVAL * INTERVAL),
+                utc(attacks[0].end),
+            ),
+        ]
+
+
+@click.command(epilog="Example: lookalive demo --once")
+@click.option("--once", is_flag=True, help="End by itself, with a JSON summary as its last line.")
+@click.option(
+    "--traffic-only", is_flag=True, help="Only send the traffic, to LOOKALIVE_BOOTSTRAP; without end."
+)
+def command(once: bool, traffic_only: bool) -> None:
+    """Run everything on this machine, on synthetic traffic with incidents in it.
+
+    Three days of history go through the worker at full speed, then live traffic a hundred times faster
+    than the clock, until it has caught up. Checkouts of the app in the US fail, and 150 requests with
+    a script in them are blocked at the edge. Exit status with --once: 0 if both incidents were told,
+    with the right place, and told to be over.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    # Ctrl-C, and a plain kill, end what was started here.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    timeline = Timeline(int(time.time() * 1000), repeats=not once)
+    try:
+        if traffic_only:
+            where = from_environment()
+            topics.create(where, [topic for topic, _ in timeline.sources])
+            asyncio.run(_traffic(where, timeline, console))
+        else:
+            with contextlib.ExitStack() as stack:
+                where = stack.enter_context(_surroundings(console))
+                ok = asyncio.run(_demo(where, timeline, console, once=once))
+            sys.exit(0 if ok else 1)
+    except KeyboardInterrupt:
+        console.print("stopped")
+
+
+@contextlib.contextmanager
+def _surroundings(console: Console) -> Iterator[Settings]:
+    """A broker unless there is one, and a worker, with a directory of their own."""
+    where = from_environment()
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalive-demo-")))
+        if where.bootstrap is None:
+            broker = Broker(data / "broker", port=_free(9092))
+            with Progress(
+                TextColumn("{task.description}"), BarColumn(), console=console, transient=True
+            ) as bar:
+                task = bar.add_task("Kafka: fetching its jars, once", total=None)
+                address = broker.start(lambda done, total: bar.update(task, completed=done, total=total))
+            stack.callback(broker.stop)
+            where = msgspec.structs.replace(where, bootstrap=address)
+            console.print(f"Kafka      {address}  (Apache Kafka, up after {time.monotonic() - began:.0f} s)")
+        where = msgspec.structs.replace(where, data=data / "worker", web_port=_free(where.web_port))
+        topics.create(where, ["clickstream", "waf"])
+        stack.enter_context(_worker(where, data))
+        console.print(f"topics     clickstream, waf → {where.prefix}.alerts, .groups, .scores")
+        console.print(f"metrics    http://{where.web_host}:{where.web_port}/metrics")
+        console.print(
+            f"look       LOOKALIVE_BOOTSTRAP={where.bootstrap} lookalive tail alerts --from-beginning\n"
+        )
+        yield where
+
+
+@contextlib.contextmanager
+def _worker(where: Settings, data: Path) -> Iterator[None]:
+    configuration = data / "demo.toml"
+    configuration.write_text(demo_configuration(), encoding="utf-8")
+    log = (data / "worker.log").open("wb")
+    command = [sys.executable, "-m", "streams", "worker", "-c", str(configuration)]
+    process = subprocess.Popen(command, env=_environment(where), stdout=log, stderr=log)  # noqa: S603
+    try:
+        yield
+        if process.poll() is not None:
+            tail = (data / "worker.log").read_text(errors="replace")[-2000:]
+            message = f"the worker stopped by itself; the end of its log:\n{tail}"
+            raise OperatorError(message)
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
+
+def demo_configuration() -> str:
+    """The TOML of what the demo detects."""
+    return (files("streams.samples") / "demo.toml").read_text(encoding="utf-8")
+
+
+def _environment(where: Settings) -> Mapping[str, str]:
+    own = {
+        "LOOKALIVE_BOOTSTRAP": where.bootstrap or "",
+        "LOOKALIVE_DATA": str(where.data),
+        "LOOKALIVE_WEB_PORT": str(where.web_port),
+    }
+    return {**os.environ, **own}
+
+
+async def _traffic(where: Settings, timeline: Timeline, console: Console) -> None:
+    async with Traffic(where) as traffic:
+        await _send_history(traffic, timeline, console)
+        pace = Pace(timeline.live, SPEED)
+        await live(traffic, timeline.sources, pace, timeline.live)
+
+
+async def _demo(where: Settings, timeline: Timeline, console: Console, *, once: bool) -> bool:
+    began = time.time()
+    alerts: SimpleQueue[tuple[float, Alert]] = SimpleQueue()
+    stop = threading.Event()
+    listener = threading.Thread(target=_listen, args=(where, alerts, stop), daemon=True)
+    listener.start()
+    async with Traffic(where) as traffic:
+        await _send_history(traffic, timeline, console)
+        await _learnt(where, timeline, console)
+        console.print(f"history    {HISTORY // (24 * 60 * MINUTE)} days learnt, {traffic.sent:,} events\n")
+        pace = Pace(timeline.live, SPEED)
+        sending = asyncio.create_task(live(traffic, timeline.sources, pace, timeline.live))
+        story = _Story(timeline, pace, began)
+        while not (once and (story.over or pace.event_time() >= timeline.live + ONCE)):
+            await asyncio.sleep(0.1)
+            if sending.done():
+                sending.result()
+            for arrived, alert in _waiting(alerts):
+                if story.hear(arrived, alert):
+                    console.print(_told(alert), markup=False)
+        sending.cancel()
+        stop.set()
+        listener.join(5)
+    click.echo(msgspec.json.encode(story.summary(traffic.sent)).decode())
+    return story.ok
+
+
+async def _send_history(traffic: Traffic, timeline: Timeline, console: Console) -> None:
+    with _progress(console) as bar:
+        tasks = [bar.add_task(f"history of {topic}", total=HISTORY) for topic, _ in timeline.sources]
+        for task, (topic, generator) in zip(tasks, timeline.sources, strict=True):
+            events = generator.events(timeline.history, timeline.live)
+            advance = functools.partial(_advance, bar, task, timeline.history)
+            await traffic.send(topic, events, advance)
+            bar.update(task, completed=HISTORY)
+        await traffic.flush()
+
+
+def _advance(bar: Progress, task: TaskID, since: int, event_time: int) -> None:
+    bar.update(task, completed=event_time - since)
+
+
+async def _learnt(where: Settings, timeline: Timeline, console: Console) -> None:
+    """Wait until the worker has scored all of the history."""
+    detectors = [detector.name for detector in config.parse(demo_configuration()).detectors]
+    target = (timeline.live - 2 * INTERVAL) / 1000
+    with _progress(console) as bar:
+        tasks = {name: bar.add_task(f"{name} learns", total=HISTORY / 1000) for name in detectors}
+        while True:
+            watermarks = await asyncio.to_thread(_watermarks, where)
+            for name, task in tasks.items():
+                bar.update(task, completed=watermarks.get(name, 0) - timeline.history / 1000)
+            if all(watermarks.get(name, 0) >= target for name in detectors):
+                return
+            await asyncio.sleep(0.3)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _watermarks(where: Settings) -> dict[str, float]:
+    url = f"http://{where.web_host}:{where.web_port}/metrics"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as page:
+            text = page.read().decode()
+    except (urllib.error.URLError, OSError):
+        return {}
+    prefix = 'lookalive_watermark_timestamp_seconds{detector="'
+    lines = (line.removeprefix(prefix) for line in text.splitlines() if line.startswith(prefix))
+    return {name: float(value) for name, value in (line.split('"} ') for line in lines)}
+
+
+def _listen(where: Settings, alerts: SimpleQueue[tuple[float, Alert]], stop: threading.Event) -> None:
+    with reader(where, f"{where.prefix}.alerts", from_beginning=True) as consumer:
+        while not stop.is_set():
+            with contextlib.suppress(KafkaError):
+                for records in consumer.poll(timeout_ms=100).values():
+                    for record in records:
+                        alerts.put((time.time(), msgspec.json.decode(record.value, type=Alert)))
+
+
+def _waiting(alerts: SimpleQueue[tuple[float, Alert]]) -> Iterator[tuple[float, Alert]]:
+    with contextlib.suppress(Empty):
+        while True:
+            yield alerts.get_nowait()
+
+
+def _told(alert: Alert) -> str:
+    return f"{alert.end.astimezone():%H:%M}  {alert.kind:<7}  {alert.rule}: {alert.summary}"
+
+
+class _Story:
+    """What was told, held against what was planted."""
+
+    def __init__(self, timeline: Timeline, pace: Pace, began: float) -> None:
+        self._timeline = timeline
+        self._pace = pace
+        self._began = began
+        self._lateness = config.parse(demo_configuration()).detectors[0].lateness
+        self._first: float | None = None
+        self._alerts = 0
+        self._others = 0
+        self._in_history = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether everything that was planted has been told to be over."""
+        return all(incident.closed for incident in self._timeline.expected)
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was also told where it really was."""
+        return self.over and all(i.place == i.expected_place for i in self._timeline.expected)
+
+    def hear(self, arrived: float, alert: Alert) -> bool:
+        """Take in an alert; False for one of the history, which nobody waits for."""
+        if alert.end < utc(self._timeline.live):
+            self._in_history += 1
+            return False
+        self._alerts += 1
+        self._first = self._first or arrived
+        incident = self._meant(alert)
+        if incident is None:
+            self._others += alert.kind == "OPENED"
+        elif alert.kind == "CLOSED":
+            incident.closed = True
+        elif not incident.opened:
+            incident.opened, incident.group, incident.place = True, alert.group, alert.dimensions
+            told_at_best = self._pace.wall_time(int((alert.end + self._lateness).timestamp() * 1000))
+            incident.delay_seconds = round(max(0.0, arrived - told_at_best), 2)
+        return True
+
+    def _meant(self, alert: Alert) -> Expected | None:
+        for incident in self._timeline.expected:
+            if incident.group == alert.group:
+                return incident
+            during = incident.start < alert.end <= incident.end + timedelta(minutes=10)
+            if alert.detector == incident.detector and not incident.opened and during:
+                return incident
+        return None
+
+    def summary(self, events: int) -> dict[str, object]:
+        """What the last line says."""
+        now = time.time()
+        return {
+            "ok": self.ok,
+            "incidents": [
+                {
+                    "name": i.name,
+                    "opened": i.opened,
+                    "closed": i.closed,
+                    "place": i.place,
+                    "expected_place": i.expected_place,
+                    "delay_seconds": i.delay_seconds,
+                }
+                for i in self._timeline.expected
+            ],
+            "events": events,
+            "alerts": self._alerts,
+            "other_incidents": self._others,
+            "alerts_in_history": self._in_history,
+            "first_alert_seconds": None if self._first is None else round(self._first - self._began, 1),
+            "seconds": round(now - self._began, 1),
+            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _free(port: int) -> int:
+    """The port, or another one where it is taken."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        chosen: int = probe.getsockname()[1]
+        return chosen
