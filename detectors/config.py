@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from detectors.records import Event, attribute
+
 #: A field of an event: letters, digits, `_`, `-`, and dots where the value is nested.
 FieldName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
@@ -85,7 +87,7 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: Numerator and denominator: names of two other measures.
     ratio: tuple[str, str] | None = None
     #: The smallest step of a sum or mean; sums are kept exact in whole steps.
-    scale: Annotated[float, Meta(gt=0)] = 0.0001
+    scale: Annotated[float, Meta(ge=1e-12, le=1e12)] = 0.0001
     #: What an interval without events means: `zero` (default of count, sum, distinct, rate),
     #: `ignore` (default of the others), or `previous`.
     missing: Literal["zero", "ignore", "previous"] | None = None
@@ -206,6 +208,9 @@ def load(path: Path) -> Config:
     except OSError as error:
         message = f"cannot read the configuration {path}: {error.strerror}; name it with -c FILE"
         raise ConfigError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"{path} is not valid TOML: it is no UTF-8 text"
+        raise ConfigError(message) from error
     return parse(text, name=str(path))
 
 
@@ -255,6 +260,12 @@ def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
                 hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
                 yield f"unknown key {path + key!r}; {hint}"
 
+    def filtered(table: object, struct: type[msgspec.Struct], path: str) -> Iterator[str]:
+        yield from check(table, struct, path)
+        where = table.get("where") if isinstance(table, Mapping) else None
+        for field, condition in where.items() if isinstance(where, Mapping) else ():
+            yield from check(condition, Matcher, f"{path}where.{field}.")
+
     def tables(value: object) -> list[object]:
         return value if isinstance(value, list) else []
 
@@ -264,17 +275,19 @@ def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
         for name, table in sources.items():
             yield from check(table, Source, f"sources.{name}.")
     for i, table in enumerate(tables(document.get("detectors"))):
-        yield from check(table, Detector, f"detectors[{i}].")
+        yield from filtered(table, Detector, f"detectors[{i}].")
         if isinstance(table, Mapping):
             for j, measure in enumerate(tables(table.get("measures"))):
-                yield from check(measure, Measure, f"detectors[{i}].measures[{j}].")
+                yield from filtered(measure, Measure, f"detectors[{i}].measures[{j}].")
     for i, table in enumerate(tables(document.get("alerts"))):
-        yield from check(table, AlertRule, f"alerts[{i}].")
+        yield from filtered(table, AlertRule, f"alerts[{i}].")
 
 
 def _contradictions(config: Config) -> Iterator[str]:
     yield from _repeated("detector", [detector.name for detector in config.detectors])
     yield from _repeated("alert", [rule.name for rule in config.alerts])
+    for name, source in config.sources.items():
+        yield from _bad_source(source, config.fields_of(name), f"source {name!r}")
     for detector in config.detectors:
         where = f"detector {detector.name!r}"
         if detector.source not in config.sources:
@@ -289,11 +302,28 @@ def _contradictions(config: Config) -> Iterator[str]:
             continue
         detector = config.detector(rule.detector)
         measures = [measure.name for measure in detector.measures]
-        for name in set(rule.measures) - set(measures):
+        for name in sorted(set(rule.measures) - set(measures)):
             yield f"alert {rule.name!r}: {rule.detector!r} has no measure {name!r}; {_known(measures)}"
-        for name in set(rule.where) - set(detector.dimensions):
+        for name in sorted(set(rule.where) - set(detector.dimensions)):
             yield f"alert {rule.name!r}: {name!r} is no dimension; {_known(detector.dimensions)}"
         yield from _bad_where(rule.where, f"alert {rule.name!r}")
+
+
+def _bad_source(source: Source, fields: Iterable[str], where: str) -> Iterator[str]:
+    for name in ("idle_timeout", "max_ahead"):
+        if getattr(source, name) < timedelta(0):
+            yield f"{where}: {name} cannot be negative"
+    names: dict[str, str] = {}
+    for field in sorted({*fields, *source.fields}):
+        name = attribute(field)
+        if hasattr(Event, name):
+            yield f"{where}: no field may be called {field!r}; rename it: fields = {{ other = {field!r} }}"
+        elif name in names:
+            yield (
+                f"{where}: fields {names[name]!r} and {field!r} cannot be told apart; "
+                f"rename one: fields = {{ other = {field!r} }}"
+            )
+        names[name] = field
 
 
 def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
@@ -308,6 +338,10 @@ def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
         yield f"{where}: no time zone {detector.timezone!r}; use a name such as Europe/Berlin"
     yield from (f"{where}: {problem}" for problem in _repeated("dimension", detector.dimensions))
     yield from (f"{where}: {p}" for p in _repeated("measure", [m.name for m in detector.measures]))
+    if not detector.levels:
+        yield f'{where}: no levels, so nothing is monitored; leave levels out, or give ["total"]'
+    if detector.max_series < len(detector.measures):
+        yield f"{where}: max_series must be at least {len(detector.measures)}, one series a measure"
     for level in detector.levels:
         for name in level if isinstance(level, list) else ():
             if name not in detector.dimensions:
@@ -338,6 +372,8 @@ def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[s
 
 def _bad_where(where: Where, owner: str) -> Iterator[str]:
     for field, condition in where.items():
+        if condition in ([], Matcher()):
+            yield f"{owner}: where.{field} asks for nothing; give a value, or not, prefix or cidr"
         if isinstance(condition, Matcher) and condition.cidr is not None:
             for network in as_list(condition.cidr):
                 try:
