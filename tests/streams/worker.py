@@ -31,7 +31,7 @@ class RunningWorker:
     """A worker that was started."""
 
     def __init__(self, config_text: str, settings: Settings) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.settings = msgspec.structs.replace(settings, web_port=self.port)
         settings.data.mkdir(parents=True, exist_ok=True)
         configuration = settings.data / "lookalive.toml"
@@ -128,7 +128,8 @@ def _text(value: object) -> str:
     return str(value.absolute() if isinstance(value, Path) else value)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
