@@ -8,7 +8,7 @@ order in the log alone, so that a replay closes the same intervals with the same
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -28,6 +28,10 @@ class Progress(msgspec.Struct):
     #: said so the time before.
     heard: int | None = None
     vouched: int | None = None
+    #: The greatest time that it has reached by events: its Partials up to then are final.
+    passed: int | None = None
+    #: Start of each interval that closed before → the events of this partition that are in it.
+    closed: dict[int, int] = {}
 
 
 class CloserState(msgspec.Struct):
@@ -68,10 +72,22 @@ class Closer:
 
     def _add_partial(self, partial: Partial) -> None:
         if self.closed_through is not None and partial.end <= self.closed_through:
-            # Roll-ups repeat the events of the leaves; each block counts them once.
-            self.late += partial.events if partial.block == 0 else 0
+            # Every block tells of all events.
+            if partial.block == 0:
+                self._count_late(partial)
             return
         self._open.setdefault(partial.start, {})[partial.partition, partial.block] = partial
+
+    def _count_late(self, partial: Partial) -> None:
+        progress = self._progress.get(partial.partition)
+        if progress is None:
+            self.late += partial.events
+            return
+        if progress.passed is not None and partial.end <= progress.passed:
+            return  # What was final is sent again after a crash.
+        counted = progress.closed.get(partial.start, 0)
+        self.late += max(0, partial.events - counted)
+        progress.closed[partial.start] = max(partial.events, counted)
 
     def _add_watermark(self, news: Watermark) -> None:
         self._partitions = news.partitions
@@ -81,11 +97,22 @@ class Closer:
             progress.vouched, progress.heard = progress.heard, self._slowest_active()
         else:
             progress.vouched = progress.heard = None
+            self._pass(progress)
         if len(self._progress) < self._partitions:
             return
         reached = self._reached()
         if reached is not None and (self.watermark is None or reached > self.watermark):
             self.watermark = reached
+
+    def _pass(self, progress: Progress) -> None:
+        if progress.time is None or (progress.passed is not None and progress.time <= progress.passed):
+            return
+        progress.passed = progress.time
+        progress.closed = {
+            start: events
+            for start, events in progress.closed.items()
+            if self._intervals.end(start) > progress.time
+        }
 
     def _slowest_active(self) -> int | None:
         return min(
@@ -111,14 +138,24 @@ class Closer:
         if self.watermark is None:
             return
         if self.closed_through is None:
-            if not self._open:
+            # An earlier interval may still come, until all partitions have passed the end of the first.
+            if not self._open or self._intervals.end(first := min(self._open)) > self.watermark:
                 return
-            self.closed_through = min(self._open)
+            self.closed_through = first
         while (end := self._intervals.end(self.closed_through)) <= self.watermark:
             start = self.closed_through
-            interval = self._merge(start, end, self._open.pop(start, {}))
+            partials = self._open.pop(start, {})
+            self._remember(partials)
             self.closed_through = end
-            yield interval
+            yield self._merge(start, end, partials)
+
+    def _remember(self, partials: Mapping[tuple[int, int], Partial]) -> None:
+        for (partition, block), partial in partials.items():
+            progress = self._progress.get(partition)
+            if block or progress is None:
+                continue
+            if progress.passed is None or progress.passed < partial.end:
+                progress.closed[partial.start] = partial.events
 
     def _merge(self, start: int, end: int, partials: dict[tuple[int, int], Partial]) -> Interval:
         rows: dict[Place, list[Any]] = {}
@@ -130,8 +167,10 @@ class Closer:
                     row = rows[place] = [a.start() for a in self._aggregators]
                 for m, aggregate in enumerate(self._aggregators):
                     row[m] = aggregate.merge(row[m], aggregate.unpack(partial.columns[m][i]))
+        # In one order, however the places were spread over the partitions.
+        places = sorted(rows, key=_coarse_first)
         values = {
-            measure.name: [aggregate.value(row[m]) for row in rows.values()]
+            measure.name: [aggregate.value(rows[place][m]) for place in places]
             for m, (measure, aggregate) in enumerate(
                 zip(self.detector.additive, self._aggregators, strict=True)
             )
@@ -141,7 +180,7 @@ class Closer:
                 numerator, denominator = (values[name] for name in measure.ratio)
                 values[measure.name] = [_ratio(a, b) for a, b in zip(numerator, denominator, strict=True)]
         events = sum(p.events for (_, block), p in partials.items() if block == 0)
-        return Interval(self.detector.name, start, end, events, list(rows), values)
+        return Interval(self.detector.name, start, end, events, places, values)
 
     def save(self) -> CloserState:
         """The state as it is stored."""
@@ -161,6 +200,11 @@ class Closer:
             return
         for partial in state.open:
             self._open.setdefault(partial.start, {})[partial.partition, partial.block] = partial
+
+
+def _coarse_first(place: Place) -> tuple[int, list[tuple[bool, str | None]]]:
+    given = [(value is not None, value) for value in place]
+    return sum(there for there, _ in given), given
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -51,6 +51,8 @@ class DetectorFoldState(msgspec.Struct):
 
     fingerprint: str
     announced: int
+    #: No interval that begins before this is measured.
+    since: int
     open: list[tuple[int, int, int, list[tuple[Place, list[Any]]]]]
 
 
@@ -127,6 +129,10 @@ class Fold:
         carried = carried if self._clock.live else 0
         return [record for fold in self._folds for record in fold.idle(self._clock.newest, carried)]
 
+    def end(self) -> list[Partial | Watermark]:
+        """Everything that is still open, for a partition that has no more events."""
+        return [record for fold in self._folds for record in fold.end(self._clock.newest)]
+
     def save(self) -> FoldState:
         """The state as it is stored."""
         return FoldState(
@@ -138,12 +144,11 @@ class Fold:
         )
 
     def load(self, state: FoldState, event_type: type[Event]) -> None:
-        """Go on from a stored state. A detector that was changed starts with the next interval."""
+        """Go on from a stored state. A detector that is new or changed starts with the next interval."""
         self.offset, self.arrived = state.offset, state.arrived
         self._clock.load(state.newest, state.ahead, event_type)
         for fold in self._folds:
-            if fold.name in state.detectors:
-                fold.load(state.detectors[fold.name], state.newest)
+            fold.load(state.detectors.get(fold.name), state.newest)
 
 
 class _Clock:
@@ -158,9 +163,8 @@ class _Clock:
         self.newest: int | None = None
         self.live = source.clock == "wall"
         self._max_ahead = source.max_ahead // MILLISECOND
-        if not self.live:
-            longest = max((d.interval for d in detectors), default=timedelta(0)) // MILLISECOND
-            self._max_ahead = max(self._max_ahead, JUMP_AFTER * longest)
+        longest = max((d.interval for d in detectors), default=timedelta(0)) // MILLISECOND
+        self._max_step = max(self._max_ahead, JUMP_AFTER * longest)
         self._ahead: list[tuple[int, int, Sequence[Event]]] = []
 
     def judge(
@@ -173,7 +177,7 @@ class _Clock:
                 return (), (_ahead(offset, time - timestamp, "its Kafka record"),)
             self._advance(min(time, timestamp))
             return events, ()
-        if self.newest is not None and time > self.newest + self._max_ahead:
+        if self.newest is not None and time > self.newest + self._max_step:
             self._ahead.append((offset, time, events))
             if len(self._ahead) < JUMP_AFTER:
                 return (), ()
@@ -183,7 +187,7 @@ class _Clock:
             self._advance(min(event.event_time for event in accepted))
             return accepted, ()
         refused: list[Refused] = []
-        if self._ahead and self.newest is not None and time >= self.newest - self._max_ahead:
+        if self._ahead and self.newest is not None and time >= self.newest - self._max_step:
             refused = [_ahead(o, t - self.newest, "its partition") for o, t, _ in self._ahead]
             self._ahead.clear()
         self._advance(time)
@@ -232,8 +236,8 @@ class _DetectorFold:
             for i, measure in enumerate(detector.additive)
         ]
         self._open: dict[int, OpenInterval] = {}
-        #: No interval that begins before this is measured: the configuration changed within it.
-        self._from = -(1 << 62)
+        #: No interval that begins before this is measured: the detector came or changed within it.
+        self._since = -(1 << 62)
         self._announced = -(1 << 62)
         self._was_idle = False
 
@@ -246,7 +250,7 @@ class _DetectorFold:
         watermark = time if newest is None else newest - self._lateness
         if end <= watermark:
             return watermark - end
-        if start < self._from:
+        if start < self._since:
             return -1
         if interval is None:
             interval = self._open[start] = OpenInterval(end, 0, {})
@@ -290,6 +294,12 @@ class _DetectorFold:
         yield self._watermark(time, idle=True)
         self._was_idle = True
 
+    def end(self, newest: int | None) -> Iterator[Partial | Watermark]:
+        time = max((interval.end for interval in self._open.values()), default=newest)
+        for start in sorted(self._open):
+            yield from self._partials(start, self._open.pop(start))
+        yield self._watermark(time, idle=True)
+
     def _watermark(self, time: int | None, *, idle: bool) -> Watermark:
         return Watermark(self.name, self._fingerprint, self._partition, self._partitions, time, idle)
 
@@ -320,14 +330,16 @@ class _DetectorFold:
             (start, o.end, o.events, [(place, self._pack(leaf)) for place, leaf in o.leaves.items()])
             for start, o in self._open.items()
         ]
-        return DetectorFoldState(self._fingerprint, self._announced, stored)
+        return DetectorFoldState(self._fingerprint, self._announced, self._since, stored)
 
-    def load(self, state: DetectorFoldState, newest: int | None) -> None:
-        if state.fingerprint != self._fingerprint:
+    def load(self, state: DetectorFoldState | None, newest: int | None) -> None:
+        if state is None or state.fingerprint != self._fingerprint:
             if newest is not None:
-                self._from = self._intervals.end(self._intervals.start(newest))
+                self._since = self._intervals.end(self._intervals.start(newest))
             return
-        self._announced = state.announced
+        self._announced, self._since = state.announced, state.since
+        # That the partition is idle may have been said after this state was stored.
+        self._was_idle = True
         self._open = {
             start: OpenInterval(end, events, {place: self._unpack(leaf) for place, leaf in leaves})
             for start, end, events, leaves in state.open
