@@ -39,6 +39,12 @@ BAND, HIGHEST = float(np.log(7)), 30.0
 #: Chances that a gap begins and goes on, before any is seen, and how many points that is worth.
 GAP_BEGINS, GAP_GOES_ON, GAP_PRIOR = 0.01, 0.3, 100.0
 
+#: Nats taken off a series without history, fewer as its confidence grows: what it has not been through
+#: yet (a night, a weekend) is no incident.
+YOUTH = 1.5
+#: Typical size of deviations of a single point, which the prior expects at least; means may be smaller.
+LEAST_TYPICAL = np.array([[0.6], [0.6], [0.0], [0.0], [0.0], [0.0], [0.6], [0.6], [0.6]])
+
 _ROOT = float(np.sqrt(3 / 8))
 
 
@@ -131,7 +137,7 @@ class Seasonal:
         self._seasons = Seasons(interval_seconds)
         self._fast = Mixture(OFFSET, error_rate, candidates=6)
         self._slow = Mixture(self._slow_rate, error_rate, candidates=5)
-        self._tails = Tails(points)
+        self._tails = Tails(points, LEAST_TYPICAL)
         self._parts: dict[str, Columns] = {
             "series": self._state,
             "seasons": self._seasons,
@@ -176,7 +182,7 @@ class Seasonal:
             upper=self._in_unit(expected + band[0]),
             scale=np.where(count > 0, 2 * (np.abs(expected) + _ROOT) * scale, np.nan),
             surprise=self._surprise(given, rarity, gap),
-            confidence=np.minimum(1.0, (count + 1) / (CONFIDENT_DAYS * self._points_a_day)),
+            confidence=self._confidence(),
             learning=count < LEARNING_POINTS,
             given=given,
             fast=fast,
@@ -219,13 +225,14 @@ class Seasonal:
 
     def _scales(self, given: _Given) -> _Scales:
         floor = FLOOR * given.magnitude + 1e-9
-        counts = (self._state.whole > 20) & (given.magnitude < SMALL_COUNT)
+        counts = self._state.whole >= np.minimum(self._state.count, 20)
+        counts &= given.magnitude < SMALL_COUNT
         noise = np.where(counts, POISSON, 0.0)
         bare = np.maximum(self._fast.scale, floor)
         return _Scales(
             floor=floor,
             bare=bare,
-            fast=self._seasons.blend(given.moment, np.maximum(bare, noise), floor),
+            fast=np.maximum(self._seasons.blend(given.moment, bare, floor), noise),
             slow=np.maximum(np.maximum(self._slow.scale, floor), noise),
             spread=np.maximum(self._state.spread, floor),
         )
@@ -274,15 +281,19 @@ class Seasonal:
         surprise = np.minimum(told - self._handicap(), HIGHEST)
         return np.where(self._state.count < LEARNING_POINTS, np.nan, surprise)
 
+    def _confidence(self) -> Column:
+        return np.minimum(1.0, (self._state.count + 1) / (CONFIDENT_DAYS * self._points_a_day))
+
     def _handicap(self) -> Column:
-        return np.zeros_like(self._state.count)
+        doubt = 1 - self._confidence()
+        return YOUTH * doubt * doubt
 
     def _band(
         self, given: _Given, fast: Forecast, scales: _Scales, rarity: Rarity
     ) -> tuple[Column, Column, Lines]:
         """Forecast, its standard error, and how far above and below it a point is of severity 50."""
         scale = SIGMA * scales.fast
-        reach = np.maximum(self._tails.threshold[:2] + BAND * rarity.nat[:2], 1.0)
+        reach = np.maximum(self._tails.reach(rarity, BAND + self._handicap())[:2], 1.0)
         return fast.expected, scale, reach * scale * (SPECIAL if given.moment.special else 1.0)
 
     def _in_unit(self, x: Column) -> Column:
