@@ -10,7 +10,7 @@ import msgspec
 from detectors.config import AlertRule
 from detectors.filters import matches_dimensions
 from detectors.records import Alert, Anomaly, AnomalyGroup
-from detectors.words import anomaly_in_words, duration_in_words, number
+from detectors.words import anomaly_in_words, duration_in_words
 
 #: A group is told of again when its severity has grown by this much, or it has twice the members.
 WORSE_BY = 10.0
@@ -119,8 +119,7 @@ class _Rule:
 def _summary(detector: str, members: Sequence[Anomaly], total: int) -> str:
     first = members[0]
     if first.direction == "missing" and not first.dimensions:
-        expected = f"; expected {number(first.expected)} {first.measure}" if first.expected else ""
-        return f"no events for {detector} any more{expected}, severity {first.severity:.0f}"
+        return f"no events for {detector} any more, severity {first.severity:.0f}"
     return anomaly_in_words(first) + (f"; {total - 1} more series with it" if total > 1 else "")
 
 

@@ -50,6 +50,8 @@ class OpenGroup(msgspec.Struct):
     start: datetime
     end: datetime
     quiet: int
+    #: Where it was anomalous last: what joins it must share events with these.
+    places: list[Place]
     members: dict[str, Member]
 
 
@@ -69,6 +71,7 @@ class Grouper:
         self._opens = max(FLOOR, min(asked, default=UNASKED))
         self._joins = max(FLOOR, self._opens - HYSTERESIS)
         self._monitored = set(detector.monitored)
+        self._coarsest = detector.monitored[0]
         #: Start of the last interval that was grouped: one that is sent again changes nothing.
         self._grouped: datetime | None = None
         self._open: list[OpenGroup] = []
@@ -89,10 +92,12 @@ class Grouper:
         if self._grouped is not None and scores.interval_start <= self._grouped:
             return []
         self._grouped = scores.interval_start
+        # A feed that has stopped is one finding, not one of every series.
+        watched = self._monitored if any(v is not None for v in scores.value) else {self._coarsest}
         anomalies = [
             score
             for score in scores.rows()
-            if score.severity >= self._joins and score.phase == "active" and self._is_monitored(score.place)
+            if score.severity >= self._joins and score.phase == "active" and _level(score.place) in watched
         ]
         changed: list[OpenGroup] = []
         joined: set[str] = set()
@@ -108,15 +113,11 @@ class Grouper:
         self._open = [group for group in self._open if group.quiet < CLOSE_AFTER]
         return [self._record(g, "open") for g in changed] + [self._record(g, "closed") for g in closed]
 
-    def _is_monitored(self, place: Place) -> bool:
-        return tuple(value is not None for value in place) in self._monitored
-
     def _find(self, incident: Sequence[Score]) -> OpenGroup | None:
         """The oldest open group that shares events with the incident."""
         for group in self._open:
-            for member in group.members.values():
-                if any(_related(member.place, score.place) for score in incident):
-                    return group
+            if any(_related(place, score.place) for place in group.places for score in incident):
+                return group
         return None
 
     def _start(self, incident: Sequence[Score]) -> OpenGroup | None:
@@ -126,15 +127,18 @@ class Grouper:
         primary = series_id(worst.measure, named(self.detector.dimensions, worst.place))
         name = f"{self.detector.name}|{worst.interval_start.isoformat()}|{primary}"
         id_ = str(uuid.uuid5(_NAMESPACE, name))
-        group = OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, {})
+        group = OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, [], {})
         self._open.append(group)
         return group
 
     def _join(self, group: OpenGroup, incident: Sequence[Score]) -> bool:
         """Add the incident to the group; True if it says something new."""
         news = False
+        # Several incidents of one interval may join the same group.
+        fresh = [] if group.end < incident[0].interval_end else group.places
+        group.end = incident[0].interval_end
+        group.places = fresh + [score.place for score in incident if score.place not in fresh]
         for score in incident:
-            group.end = score.interval_end
             place = named(self.detector.dimensions, score.place)
             key = series_id(score.measure, place)
             known = group.members.get(key)
@@ -187,6 +191,11 @@ def deviation(score: Score) -> float:
     if score.value is None or score.expected is None or not score.scale:
         return 0.0
     return abs(score.value - score.expected) / score.scale
+
+
+def _level(place: Place) -> tuple[bool, ...]:
+    """Which dimensions a place keeps."""
+    return tuple(value is not None for value in place)
 
 
 def _related(a: Place, b: Place) -> bool:

@@ -36,9 +36,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
     elif _docker_answers():
-        from testcontainers.kafka import KafkaContainer
+        from testcontainers.community.kafka import KafkaContainer
 
-        with KafkaContainer("apache/kafka:4.1.1").with_kraft() as container:
+        # Its start script knows the images of this maker only.
+        container = KafkaContainer("confluentinc/cp-kafka:7.6.0").with_kraft()
+        with container.with_env("KAFKA_MESSAGE_MAX_BYTES", str(8 * 1024 * 1024)):
             yield container.get_bootstrap_server()
     else:
         from streams.broker import Broker

@@ -1,0 +1,71 @@
+"""The whole core in one object: events in, scores, groups and alerts out, without Kafka.
+
+The worker runs the same steps with a topic between each; here one calls the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from detectors.alerting import Alerter
+from detectors.closing import Closer
+from detectors.config import Config, Detector
+from detectors.folding import Fold, Refused
+from detectors.grouping import Grouper
+from detectors.records import Alert, AnomalyGroup, Event, IntervalScores, Partial, Watermark
+from detectors.scorer import Scorer
+
+Outcome = IntervalScores | AnomalyGroup | Alert
+
+
+class Detection:
+    """Every detector of a configuration, from the folds of each source partition to the alerts."""
+
+    def __init__(self, config: Config, partitions: int = 1) -> None:
+        self.folds = {
+            (source, partition): Fold(config, source, partition, partitions)
+            for source in config.sources
+            for partition in range(partitions)
+        }
+        self._lanes = {detector.name: _Lane(config, detector) for detector in config.detectors}
+        #: Records whose event time could not be believed: source, partition and why.
+        self.refused: list[tuple[str, int, Refused]] = []
+
+    def feed(self, source: str, partition: int, offset: int, events: Sequence[Event]) -> Iterator[Outcome]:
+        """Take in the events of one record; offsets grow within a partition."""
+        fold = self.folds[source, partition]
+        for refused in fold.fold(offset, NO_TIMESTAMP, events):
+            self.refused.append((source, partition, refused))
+        yield from self._pass_on(fold.ready())
+
+    def finish(self) -> Iterator[Outcome]:
+        """Close every interval that is still open: there will be no more events."""
+        for fold in self.folds.values():
+            yield from self._pass_on(fold.end())
+
+    def _pass_on(self, records: Iterable[Partial | Watermark]) -> Iterator[Outcome]:
+        for record in records:
+            yield from self._lanes[record.detector].take(record)
+
+
+#: A record that has no time of its own beside that of its events.
+NO_TIMESTAMP = -1
+
+
+class _Lane:
+    """One detector behind the folds."""
+
+    def __init__(self, config: Config, detector: Detector) -> None:
+        rules = [rule for rule in config.alerts if rule.detector == detector.name]
+        self._closer = Closer(detector)
+        self._scorer = Scorer(detector)
+        self._grouper = Grouper(detector, rules)
+        self._alerter = Alerter(rules)
+
+    def take(self, record: Partial | Watermark) -> Iterator[Outcome]:
+        for interval in self._closer.add(record):
+            scores = self._scorer.score(interval)
+            yield scores
+            for group in self._grouper.group(scores):
+                yield group
+                yield from self._alerter.alert(group)

@@ -1,0 +1,279 @@
+"""The worker as people run it: a process of its own, on a real broker, killed when it pleases us."""
+
+import random
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from kafka import TopicPartition
+
+from detectors.config import parse
+from detectors.detection import Detection
+from detectors.records import Alert, AnomalyGroup, IntervalScores
+from streams import topics
+from streams.formats import make_format
+from streams.samples.shop import Incident, Shop
+from tests.streams.worker import running_worker
+
+pytestmark = pytest.mark.kafka
+
+MINUTE = 60_000
+START = 1_764_000_000_000 // (24 * 60 * MINUTE) * 24 * 60 * MINUTE
+PARTITIONS = 4
+HOURS = 8
+INCIDENT = Incident(
+    name="checkouts fail",
+    start=START + 7 * 60 * MINUTE,
+    end=START + (7 * 60 + 20) * MINUTE,
+    platform="mobile_app",
+    marketplace="US",
+    survives=0.0,
+)
+
+
+def configuration(topic: str) -> str:
+    return f"""
+    [sources.shop]
+    topic = "{topic}"
+    format = "clickstream"
+    clock = "event"
+    # Producers in tests pause; what they have not sent yet must not be called late.
+    idle_timeout = "PT10M"
+
+    [[detectors]]
+    name = "shop"
+    source = "shop"
+    interval = "PT5M"
+    lateness = "PT20S"
+    dimensions = ["platform", "marketplace"]
+    funnel = ["views", "checkouts", "orders"]
+    measures = [
+      {{ name = "views", aggregation = "count", where = {{ event = "view" }} }},
+      {{ name = "checkouts", aggregation = "count", where = {{ event = "checkout" }} }},
+      {{ name = "orders", aggregation = "count", where = {{ event = "purchase" }} }},
+      {{ name = "revenue", aggregation = "sum", field = "amount" }},
+      {{ name = "basket", aggregation = "p95", field = "amount" }},
+      {{ name = "visitors", aggregation = "distinct", field = "user" }},
+      {{ name = "conversion", ratio = ["orders", "views"] }},
+    ]
+
+    [[alerts]]
+    name = "page"
+    detector = "shop"
+    severity_threshold = 80
+    """
+
+
+def traffic() -> list[tuple[int, bytes]]:
+    """Records and their partitions: out of order by up to fifteen seconds, some late beyond hope."""
+    rng = random.Random(5)
+    events = list(Shop(3, [INCIDENT], volume=0.5).events(START, START + HOURS * 60 * MINUTE))
+    shuffled = sorted(events, key=lambda event: event[0] + rng.random() * 15_000)
+    for _ in range(50):
+        shuffled.insert(rng.randrange(len(shuffled) // 2, len(shuffled)), events[rng.randrange(1000)])
+    # One event far on in each partition, so that everything before it is over.
+    last = list(Shop(3).events(START + (HOURS + 1) * 60 * MINUTE, START + (HOURS + 1) * 60 * MINUTE + MINUTE))
+    return [(rng.randrange(PARTITIONS), raw) for _, raw in shuffled] + [
+        (partition, last[0][1]) for partition in range(PARTITIONS)
+    ]
+
+
+def backtested(config_text: str, records: list[tuple[int, bytes]]) -> dict[type, list[Any]]:
+    config = parse(config_text)
+    parse_record = make_format("shop", config.sources["shop"], config.fields_of("shop")).parse
+    detection = Detection(config, PARTITIONS)
+    outcomes: dict[type, list[Any]] = {IntervalScores: [], AnomalyGroup: [], Alert: []}
+    for offset, (partition, raw) in enumerate(records):
+        for outcome in detection.feed("shop", partition, offset, parse_record(raw)):
+            outcomes[type(outcome)].append(outcome)
+    return outcomes
+
+
+def published(records: list[Any], kind: type) -> list[Any]:
+    """What a topic holds; what was sent again after a crash must be the very same."""
+    found: dict[Any, Any] = {}
+    for record in records:
+        value = msgspec.json.decode(record.value, type=kind)
+        assert found.setdefault(identity(value), value) == value
+    return in_order(found.values())
+
+
+def identity(value: Any) -> Any:
+    match value:
+        case IntervalScores():
+            return (value.detector, value.interval_start)
+        case AnomalyGroup():
+            return (value.id, value.revision)
+        case _:
+            return (value.group, value.rule, value.revision)
+
+
+def in_order(values: Iterable[Any]) -> list[Any]:
+    """Groups and alerts lie in several partitions: only those of one group have an order."""
+    return sorted(values, key=identity)
+
+
+def send(producer: Any, topic: str, records: Iterator[tuple[int, bytes]]) -> None:
+    for partition, raw in records:
+        producer.send(topic, raw, partition=partition)
+    producer.flush()
+
+
+def wait_for_scores(settings, read_all, intervals: int) -> list[Any]:
+    until = time.monotonic() + 90
+    while time.monotonic() < until:
+        scores = published(read_all(f"{settings.prefix}.scores", until_idle=0.7), IntervalScores)
+        if len(scores) >= intervals:
+            return scores
+    message = f"{len(scores)} of {intervals} intervals were scored"
+    raise AssertionError(message)
+
+
+@pytest.mark.parametrize("interruption", ["none", "terminate", "kill", "kill and lose the directory"])
+def test_worker_and_backtest_say_the_same_of_the_same_events(
+    interruption, settings, producer, read_all, prefix
+):
+    topic = f"{prefix}-clicks"
+    config_text = configuration(topic)
+    topics.create(settings, [topic])
+    records = traffic()
+    expected = backtested(config_text, records)
+    rest = iter(records)
+    rng = random.Random(interruption)
+    if interruption != "none":
+        for _ in range(3):
+            with running_worker(config_text, settings) as worker:
+                send(producer, topic, (next(rest) for _ in range(len(records) // 4)))
+                time.sleep(rng.uniform(0.3, 3.0))
+                if interruption == "terminate":
+                    assert worker.terminate() == 0
+                else:
+                    worker.kill()
+            if interruption == "kill and lose the directory":
+                shutil.rmtree(settings.data / "tables")
+    with running_worker(config_text, settings) as worker:
+        send(producer, topic, rest)
+        scores = wait_for_scores(settings, read_all, len(expected[IntervalScores]))
+        assert "lookalive_events_late_total" in worker.get("/metrics")
+    assert scores == expected[IntervalScores]
+    assert published(read_all(f"{prefix}.groups"), AnomalyGroup) == in_order(expected[AnomalyGroup])
+    assert published(read_all(f"{prefix}.alerts"), Alert) == in_order(expected[Alert])
+
+
+def test_backtest_finds_the_incident_that_was_planted():
+    alerts = backtested(configuration("any"), traffic())[Alert]
+    opened = [a for a in alerts if a.kind == "OPENED" and a.end.timestamp() * 1000 > INCIDENT.start]
+    assert opened[0].measure in {"checkouts", "orders", "revenue"}
+    assert opened[0].dimensions == {"platform": "mobile_app", "marketplace": "US"}
+    assert opened[0].group in [a.group for a in alerts if a.kind == "CLOSED"]
+
+
+def test_alert_carries_cloudevents_headers_and_says_what_where_and_how_much(
+    settings, producer, read_all, prefix
+):
+    topic = f"{prefix}-clicks"
+    topics.create(settings, [topic])
+    send(producer, topic, iter(traffic()))
+    with running_worker(configuration(topic), settings):
+        wait_for_scores(settings, read_all, HOURS * 12 - 1)
+        alerts = read_all(f"{prefix}.alerts", until_idle=2)
+    record = alerts[0]
+    headers = {name: value.decode() for name, value in record.headers}
+    alert = msgspec.json.decode(record.value)
+    assert headers["ce_specversion"] == "1.0"
+    assert headers["ce_type"] == f"lookalive.alert.{alert['kind'].lower()}"
+    assert headers["ce_id"] == f"{alert['group']}/{alert['rule']}/{alert['revision']}"
+    assert headers["ce_subject"] == alert["group"] == record.key.decode()
+    assert headers["content-type"] == "application/json"
+    assert alert["measure"] in alert["summary"]
+    assert "expected" in alert["summary"]
+
+
+BAD = {
+    "truncated": b'{"ts": 1764000000000, "event": "vi',
+    "not JSON": b"hello",
+    "binary": bytes(range(256)),
+    "empty": b"",
+    "wrong type": b'{"ts":1764000000000,"event":"purchase","amount":"a lot"}',
+    "NaN": b'{"ts":1764000000000,"event":"purchase","amount":NaN}',
+    "huge number": b'{"ts":1764000000000,"event":"purchase","amount":1e300}',
+    "no time": b'{"event":"view"}',
+    "the year 9999": b'{"ts":253370764800000,"event":"view"}',
+    "a megabyte": b'{"ts":"' + b"x" * 1_000_000 + b'"}',
+}
+
+
+def test_bad_records_become_dead_letters_with_coordinates_and_lose_nothing_beside_them(
+    settings, producer, read_all, prefix
+):
+    topic = f"{prefix}-clicks"
+    config_text = configuration(topic).replace('clock = "event"', 'clock = "wall"')
+    topics.create(settings, [topic])
+    good = traffic()[:4000]
+    sent: dict[tuple[int, int], str] = {}
+    with running_worker(config_text, settings) as worker:
+        for number, (partition, raw) in enumerate(good):
+            producer.send(topic, raw, partition=partition)
+            if number % 400 == 0:
+                for name, bad in BAD.items():
+                    metadata = producer.send(topic, bad, partition=partition).get(timeout=10)
+                    sent[metadata.partition, metadata.offset] = name
+        metadata = producer.send(topic, None, key=b"tombstone", partition=0).get(timeout=10)
+        sent[metadata.partition, metadata.offset] = "tombstone"
+        producer.flush()
+        letters = read_all(f"{prefix}.dead-letters", until_idle=6, count=len(sent))
+        until = time.monotonic() + 30
+        while f'lookalive_events_total{{source="shop"}} {len(good)}.0' not in worker.get("/metrics"):
+            assert time.monotonic() < until, worker.get("/metrics")
+            time.sleep(0.2)
+    found = [msgspec.json.decode(letter.value) for letter in letters]
+    assert {(letter["partition"], letter["offset"]) for letter in found} == set(sent)
+    assert {letter["topic"] for letter in found} == {topic}
+    assert all(letter["reason"] and letter["detail"] for letter in found)
+    assert max(len(letter.value) for letter in letters) < 200_000
+
+
+def test_broken_state_stops_the_worker_instead_of_being_skipped(settings, producer, prefix):
+    topic = f"{prefix}-clicks"
+    topics.create(settings, [topic])
+    config_text = configuration(topic)
+    with running_worker(config_text, settings) as worker:
+        send(producer, topic, iter(traffic()[:2000]))
+        time.sleep(3)
+        assert worker.terminate() == 0
+    # What a stranger could do who may write the changelog.
+    changelog = f"{settings.group}-fold-shop-changelog"
+    producer.send(changelog, b"\0" * 8 + b"\x01nonsense", key=b"1/head", partition=1)
+    producer.flush()
+    shutil.rmtree(settings.data / "tables")
+    with running_worker(config_text, settings) as worker:
+        assert worker.wait(30) == 1
+        assert "the stored FoldState is damaged" in worker.log()
+
+
+def test_the_position_is_that_of_the_snapshot_even_if_the_group_lost_its_offsets(
+    settings, producer, read_all, prefix
+):
+    from kafka import KafkaAdminClient
+
+    topic = f"{prefix}-clicks"
+    topics.create(settings, [topic])
+    records = traffic()
+    config_text = configuration(topic)
+    with running_worker(config_text, settings) as worker:
+        send(producer, topic, iter(records))
+        wait_for_scores(settings, read_all, HOURS * 12 - 1)
+        time.sleep(1.5)
+        assert worker.terminate() == 0
+    with KafkaAdminClient(**settings.kafka_client()) as admin:
+        admin.delete_group_offsets(
+            settings.group, [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+        )
+    before = len(read_all(f"{prefix}.partials"))
+    with running_worker(config_text, settings):
+        time.sleep(2)
+    # Folded again from the start it would all be published again.
+    assert len(read_all(f"{prefix}.partials")) - before < 50
