@@ -33,7 +33,7 @@ from streams.settings import PREFIX, Settings
 BY_NAME: Mapping[str, str] = {
     "Source.topic": "The Kafka topic.",
     "Source.time": "For `json`: path of the event time.",
-    "Source.time_unit": "For `json`: its unit; `auto` tells s, ms, us and ns by magnitude, and text as `iso`.",
+    "Source.time_unit": "For `json`: its unit; `auto` tells them apart by magnitude, and takes text.",
     "Detector.name": "Part of every series id, group and alert; unique.",
     "Detector.source": "Name of the source whose events are measured.",
     "Detector.interval": "The stretch of event time that gives one value: whole seconds that divide a day.",
