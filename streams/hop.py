@@ -11,6 +11,7 @@ import asyncio
 import struct
 import time
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
@@ -92,7 +93,7 @@ class Hop(ABC, Generic[S]):
         self.table = table
         self.steps: dict[int, S] = {}
         self._last_taken: dict[int, float] = {}
-        self._published: dict[int, list[Awaitable[Any]]] = {}
+        self._published: defaultdict[int, list[Awaitable[Any]]] = defaultdict(list)
         self._topics: dict[str, TopicT] = {}
 
     @abstractmethod
@@ -158,29 +159,28 @@ class Hop(ABC, Generic[S]):
                 continue
             outgoing += step.take(record)
             if time.monotonic() > until:
-                await self.publish(partition, outgoing)
+                self._published[partition] += await self.publish(outgoing)
                 outgoing = []
                 await asyncio.sleep(0)
                 until = time.monotonic() + SLICE_SECONDS
         self._last_taken[partition] = time.monotonic()
         outgoing += step.settle()
-        await self.publish(partition, outgoing)
+        self._published[partition] += await self.publish(outgoing)
 
-    async def publish(self, partition: int, messages: Iterable[Message]) -> None:
-        """Send messages; the next save of the partition waits until the broker has them."""
-        sent = self._published.setdefault(partition, [])
+    async def publish(self, messages: Iterable[Message]) -> list[Awaitable[Any]]:
+        """Send messages; what comes back can be waited for until the broker has them."""
+        sent = []
         for message in messages:
             topic = self._topics.get(message.topic)
             if topic is None:
                 topic = self._topics[message.topic] = raw_topic(self.app, message.topic)
-            sent.append(
-                await topic.send(key=message.key, value=message.value, headers=dict(message.headers) or None)
-            )
+            headers = dict(message.headers) or None
+            sent.append(await topic.send(key=message.key, value=message.value, headers=headers))
+        return sent
 
     async def _save(self, step: S, event: EventT[Any]) -> None:
         partition = event.message.partition
-        sent = self._published.pop(partition, [])
-        await asyncio.gather(*sent)
+        await asyncio.gather(*self._published.pop(partition, []))
         snapshot = step.save()
         head = _OFFSET.pack(step.offset) + snapshot.head
         await tables.write(self.table, snapshot.blocks, (tables.head_key(partition), head))

@@ -25,8 +25,17 @@ class DetectorHead(msgspec.Struct):
 
     closer: CloserState
     scorer: ScorerState
+    #: The last record taken when the blocks were written.
+    offset: int
     generation: int
     blocks: int
+
+
+class StoredBlock(msgspec.Struct):
+    """A block of a snapshot, with the offset of the head that it belongs to."""
+
+    offset: int
+    block: Block
 
 
 class ScoreHead(msgspec.Struct):
@@ -113,8 +122,9 @@ class ScoreStep:
                 scorer, rows = lane.scorer.save()
                 for number, block in enumerate(rows):
                     key = block_key(self._partition, name, lane.generation, number)
-                    blocks[key] = state.encode(block)
-                lane.saved = DetectorHead(lane.closer.save(), scorer, lane.generation, len(rows))
+                    blocks[key] = state.encode(StoredBlock(self.offset, block))
+                closer = lane.closer.save()
+                lane.saved = DetectorHead(closer, scorer, self.offset, lane.generation, len(rows))
             heads[name] = lane.saved
         return Snapshot(state.encode(ScoreHead(self.offset, heads)), blocks)
 
@@ -147,8 +157,13 @@ class ScoreHop(Hop[ScoreStep]):
         blocks = []
         for number in range(detector.blocks):
             stored = self.table.get(block_key(partition, name, detector.generation, number))
-            if stored is None:
-                message = f"block {number} of detector {name!r} is missing from the state"
+            block = None if stored is None else state.decode(stored, StoredBlock)
+            if block is None or block.offset != detector.offset:
+                # A worker that had lost the partition and did not know it may have written over it.
+                found = "missing" if block is None else f"of a snapshot at offset {block.offset}"
+                message = (
+                    f"block {number} of detector {name!r} is {found}; its head is at offset {detector.offset}"
+                )
                 raise state.StateError(message)
-            blocks.append(state.decode(stored, Block))
+            blocks.append(block.block)
         return blocks

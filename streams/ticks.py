@@ -7,7 +7,7 @@ the partials, where their place in the log makes a replay see them at the same p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, cast
 
 import structlog
@@ -27,12 +27,14 @@ LOST_AFTER_SECONDS = 5.0
 
 async def tick(app: App, folds: Sequence[FoldHop]) -> None:
     """Publish what the silent partitions of all sources hold, and that they are silent."""
+    sent: list[Awaitable[Any]] = []
     for hop in folds:
         timeout = hop.wiring.config.sources[hop.source].idle_timeout.total_seconds()
         for partition in assigned(app, hop):
             step = hop.step(partition)
             if step.silent_seconds >= timeout and await lag(app, hop, partition) == 0:
-                await hop.publish(partition, step.tick())
+                sent += await hop.publish(step.tick())
+    await asyncio.gather(*sent)
 
 
 async def watch(app: App, hops: Iterable[Hop[Any]]) -> None:
