@@ -110,8 +110,9 @@ class Scorer:
     def _admit(self, places: Sequence[Place]) -> None:
         new = [place for place in places if place not in self._places]
         room = self.detector.max_series // len(self.detector.measures) - len(self._places)
-        self.rejected += max(0, len(new) - room)
-        for place in new[: max(0, room)]:
+        admitted = new[: max(0, room)]
+        self.rejected += len(new) - len(admitted)
+        for place in admitted:
             self._places[place] = len(self._places)
         self._grow()
 
@@ -167,19 +168,26 @@ class Scorer:
         return state, [block for lane in self._lanes for block in lane.save()]
 
     def load(self, state: ScorerState, blocks: Sequence[Block]) -> None:
-        """Go on from a stored state. Measures whose definition has changed start anew."""
+        """Go on from a stored state.
+
+        Measures whose definition has changed start anew, and places that are no longer computed go.
+        """
         self.learnt = state.learnt
         self._silence = state.silence
-        self._places = {place: i for i, place in enumerate(state.places)}
-        self._grow()
         definitions = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         kept = {name for name, definition in definitions.items() if state.measures.get(name) == definition}
-        previous = state.previous.array()
+        rows = [i for i, place in enumerate(state.places) if kept and self._is_computed(place)]
+        self._places = {state.places[i]: row for row, i in enumerate(rows)}
+        self._grow()
+        previous = state.previous.array()[rows]
         for m, measure in enumerate(self.detector.measures):
             if measure.name in kept:
                 self._previous[:, m] = previous[:, list(state.measures).index(measure.name)]
         for lane in self._lanes:
-            lane.load(blocks, state.lanes.get(lane.name, []), kept)
+            lane.load(blocks, state.lanes.get(lane.name, []), kept, rows)
+
+    def _is_computed(self, place: Place) -> bool:
+        return tuple(value is not None for value in place) in self.detector.subsets
 
 
 class _Lane:
@@ -200,7 +208,9 @@ class _Lane:
             for first in range(0, rows, BLOCK_ROWS)
         ]
 
-    def load(self, blocks: Sequence[Block], stored: Sequence[str], kept: set[str]) -> None:
+    def load(
+        self, blocks: Sequence[Block], stored: Sequence[str], kept: set[str], rows: Sequence[int]
+    ) -> None:
         """Fill the rows of the measures that are kept; the model has a row for every series by now."""
         mine = sorted((b for b in blocks if b.model == self.name), key=lambda block: block.first)
         if not mine:
@@ -209,7 +219,7 @@ class _Lane:
         for name, fresh in arrays.items():
             old = np.concatenate([block.arrays[name].array() for block in mine])
             to = fresh.reshape(-1, len(self.measures), *fresh.shape[1:])
-            of = old.reshape(-1, len(stored), *old.shape[1:])
+            of = old.reshape(-1, len(stored), *old.shape[1:])[rows]
             for measure in kept & set(self.measures) & set(stored):
                 to[:, self.measures.index(measure)] = of[:, stored.index(measure)]
         self.model.load(arrays)
