@@ -277,3 +277,28 @@ def test_the_position_is_that_of_the_snapshot_even_if_the_group_lost_its_offsets
         time.sleep(2)
     # Folded again from the start it would all be published again.
     assert len(read_all(f"{prefix}.partials")) - before < 50
+
+
+def test_a_source_that_falls_silent_still_closes_its_intervals(settings, producer, read_all, prefix):
+    topic = f"{prefix}-clicks"
+    topics.create(settings, [topic])
+    config_text = (
+        configuration(topic)
+        .replace('clock = "event"', 'clock = "wall"')
+        .replace('idle_timeout = "PT10M"', 'idle_timeout = "PT1S"')
+        .replace('interval = "PT5M"', 'interval = "PT10S"')
+        .replace('lateness = "PT20S"', 'lateness = "PT1S"')
+    )
+    with running_worker(config_text, settings):
+        now = int(time.time() * 1000)
+        for partition in range(2):  # the others never see an event
+            producer.send(topic, b'{"ts":%d,"event":"view"}' % (now + partition), partition=partition)
+        producer.flush()
+        until = time.monotonic() + 30
+        scores: list[Any] = []
+        while len(scores) < 2 and time.monotonic() < until:
+            scores = published(read_all(f"{prefix}.scores", until_idle=0.5), IntervalScores)
+    total = [row for row in scores[0].rows() if row.measure == "views" and row.place == (None, None)]
+    assert scores[0].interval_start.timestamp() * 1000 == now // 10_000 * 10_000
+    assert total[0].value == 2
+    assert scores[1].interval_start == scores[0].interval_end
