@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 
 #: Raised by one when stored bytes change their meaning; then a migration is written.
 VERSION = 1
+
+#: How numpy writes the types of truth values, whole numbers and floats.
+_NUMBERS = re.compile(r"[<>|=][biuf]\d{1,2}")
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -38,12 +42,19 @@ class Array(msgspec.Struct, frozen=True):
         return cls(array.dtype.str, array.shape, np.ascontiguousarray(array).tobytes())
 
     def array(self) -> NDArray[Any]:
-        """The array itself, writable."""
-        dtype = np.dtype(self.dtype)
-        if dtype.hasobject:
-            message = f"an array of Python objects ({self.dtype}) is no state of ours"
+        """The array itself, writable.
+
+        Raises:
+            StateError: it is no array of numbers, or damaged.
+        """
+        if not _NUMBERS.fullmatch(self.dtype):
+            message = f"an array of type {self.dtype!r} is no state of ours: it holds no numbers"
             raise StateError(message)
-        return np.frombuffer(self.data, dtype=dtype).reshape(self.shape).copy()
+        try:
+            return np.frombuffer(self.data, dtype=self.dtype).reshape(self.shape).copy()
+        except (TypeError, ValueError, OverflowError) as error:
+            message = f"a stored array of type {self.dtype!r} is damaged: {error}"
+            raise StateError(message) from error
 
 
 def encode(record: msgspec.Struct) -> bytes:
@@ -66,7 +77,7 @@ def decode(data: bytes, kind: type[S]) -> S:
         raise StateError(message)
     try:
         return msgspec.msgpack.decode(memoryview(data)[1:], type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"the stored {kind.__name__} is damaged: {error}"
         raise StateError(message) from error
 
@@ -75,13 +86,13 @@ def decode(data: bytes, kind: type[S]) -> S:
 PICKLED = frozenset(
     {
         ("river.anomaly.hst", "HalfSpaceTrees"),
-        ("river.anomaly.hst", "HSTBranch"),
-        ("river.anomaly.hst", "HSTLeaf"),
-        ("river.utils.pretty", "repr"),
+        ("river.tree.padded", "PaddedBranch"),
+        ("river.tree.padded", "PaddedLeaf"),
         ("random", "Random"),
-        ("copyreg", "_reconstructor"),
-        ("builtins", "object"),
         ("collections", "defaultdict"),
+        # The limits of a feature that is new: `partial(tuple, (0.0, 1.0))`.
+        ("functools", "partial"),
+        ("builtins", "tuple"),
     }
 )
 
@@ -102,6 +113,8 @@ def unpickle(data: bytes) -> Any:
     """
     try:
         return _Unpickler(io.BytesIO(data)).load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, ValueError) as error:
+    except StateError:
+        raise
+    except Exception as error:  # whatever it is that damaged bytes ask for
         message = f"a stored model is damaged: {error}"
         raise StateError(message) from error

@@ -44,7 +44,7 @@ def number(value: float | None) -> str:
     if value is None:
         return "nothing"
     if abs(value) >= 100 or value == int(value):
-        return f"{value:,.0f}"
+        return f"{value + 0.0:,.0f}"  # zero has no sign
     return f"{value:.3g}"
 
 
