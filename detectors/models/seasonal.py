@@ -45,6 +45,9 @@ YOUTH = 1.5
 #: Typical size of deviations of a single point, which the prior expects at least; means may be smaller.
 LEAST_TYPICAL = np.array([[0.6], [0.6], [0.0], [0.0], [0.0], [0.0], [0.6], [0.6], [0.6]])
 
+#: No measurement is larger, and what tables hold (float32) must be: beyond it, a value is missing.
+LARGEST = 1e60
+
 _ROOT = float(np.sqrt(3 / 8))
 
 
@@ -194,7 +197,7 @@ class Seasonal:
         )
 
     def _take(self, moment: Moment, value: Column) -> _Given:
-        seen = np.isfinite(value)
+        seen = np.abs(value) <= LARGEST
         x = np.where(seen, _root(np.where(seen, value, 0.0)), self._state.previous)
         first = self._state.count == 0
         magnitude = np.where(first, np.abs(x), self._state.magnitude)
