@@ -1,0 +1,218 @@
+"""Each rule tells of an incident once when it opens, when it has grown, and when it is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from detectors import state
+from detectors.alerting import NAMED_MEMBERS, Alerter, Told
+from detectors.config import AlertRule, Matcher
+from detectors.records import Alert, Anomaly, AnomalyGroup, utc
+from tests.detectors.builders import ms
+
+RULE = AlertRule("page", "shop", 70.0)
+APP_DE = {"platform": "mobile_app", "marketplace": "DE"}
+
+
+def anomaly(severity: float = 97.0, measure: str = "orders", **changes: Any) -> Anomaly:
+    fall = Anomaly(
+        measure=measure, dimensions=APP_DE, interval_start=utc(ms("12:05")), value=12.0, expected=240.0,
+        lower=210.0, upper=268.0, severity=severity, confidence=0.9, direction="below",
+    )  # fmt: skip
+    return msgspec.structs.replace(fall, **changes)
+
+
+def group(*members: Anomaly, total: int | None = None, **changes: Any) -> AnomalyGroup:
+    opened = AnomalyGroup(
+        id="g1", detector="shop", revision=1, status="open", start=utc(ms("12:05")), end=utc(ms("12:06")),
+        severity=members[0].severity, primary=members[0], members=list(members),
+        members_total=total or len(members),
+    )  # fmt: skip
+    return msgspec.structs.replace(opened, **changes)
+
+
+def closed(*members: Anomaly) -> AnomalyGroup:
+    return group(*members or (anomaly(),), status="closed", end=utc(ms("12:20")))
+
+
+def tell(alerter: Alerter, *groups: AnomalyGroup) -> list[Alert]:
+    return [alert for each in groups for alert in alerter.alert(each)]
+
+
+def said(alerts: list[Alert]) -> list[tuple[str, int]]:
+    return [(alert.kind, alert.revision) for alert in alerts]
+
+
+# When.
+
+
+def test_a_group_is_told_of_when_it_opens_and_when_it_is_over() -> None:
+    opened, over = tell(Alerter([RULE]), group(anomaly()), group(anomaly()), closed())
+
+    assert said([opened, over]) == [("OPENED", 1), ("CLOSED", 2)]
+    assert (opened.rule, opened.detector, opened.group) == ("page", "shop", "g1")
+    assert (over.start, over.end) == (utc(ms("12:05")), utc(ms("12:20")))
+
+
+def test_nothing_is_said_below_the_threshold_and_nothing_of_its_end() -> None:
+    assert tell(Alerter([RULE]), group(anomaly(69.9)), closed(anomaly(69.9))) == []
+
+
+def test_a_group_that_reaches_the_threshold_later_opens_then() -> None:
+    alerts = tell(Alerter([RULE]), group(anomaly(69.9)), group(anomaly(70.0)))
+
+    assert said(alerts) == [("OPENED", 1)]
+
+
+def test_it_is_over_once() -> None:
+    alerter = Alerter([RULE])
+    tell(alerter, group(anomaly()), closed())
+
+    assert tell(alerter, closed()) == []
+    assert alerter.save() == {}
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (group(anomaly(79.9)), False),
+        (group(anomaly(80.0)), True),
+        (group(anomaly(70.0), total=19), False),
+        (group(anomaly(70.0), total=20), True),
+        (group(anomaly(70.0), total=5), False),
+    ],
+)
+def test_it_is_told_of_again_when_it_is_worse_or_broader(second: AnomalyGroup, told: bool) -> None:
+    first = group(anomaly(70.0), total=10)
+
+    alerts = tell(Alerter([RULE]), first, second, second)
+
+    assert said(alerts) == [("OPENED", 1)] + [("UPDATED", 2)] * told
+
+
+def test_revisions_count_what_was_said_and_growth_is_since_then() -> None:
+    grown = [group(anomaly(severity)) for severity in (70.0, 75.0, 80.0, 85.0, 90.0, 95.0)]
+
+    alerts = tell(Alerter([RULE]), *grown, closed())
+
+    assert said(alerts) == [("OPENED", 1), ("UPDATED", 2), ("UPDATED", 3), ("CLOSED", 4)]
+    assert [alert.severity for alert in alerts] == [70.0, 80.0, 90.0, 90.0]
+
+
+# To whom.
+
+
+def test_each_rule_speaks_for_itself() -> None:
+    alerter = Alerter([RULE, AlertRule("log", "shop", 30.0)])
+
+    alerts = tell(alerter, group(anomaly(50.0)), group(anomaly(75.0)), closed())
+
+    assert [(alert.rule, alert.kind) for alert in alerts] == [
+        ("log", "OPENED"),
+        ("page", "OPENED"),
+        ("log", "UPDATED"),
+        ("page", "CLOSED"),
+        ("log", "CLOSED"),
+    ]
+
+
+def test_a_rule_for_some_measures_is_about_these_alone() -> None:
+    alerter = Alerter([msgspec.structs.replace(RULE, measures=["revenue"])])
+    both = group(anomaly(97.0), anomaly(71.0, "revenue"))
+
+    assert tell(alerter, group(anomaly(97.0), anomaly(69.0, "revenue"))) == []
+    (alert,) = tell(alerter, both)
+
+    assert (alert.measure, alert.severity, alert.members_total) == ("revenue", 71.0, 1)
+    assert [member.measure for member in alert.members] == ["revenue"]
+
+
+def test_a_rule_for_some_places_is_about_these_alone() -> None:
+    alerter = Alerter([msgspec.structs.replace(RULE, where={"marketplace": ["DE", "FR"]})])
+    elsewhere = anomaly(99.0, dimensions={"marketplace": "IT"})
+
+    assert tell(alerter, group(elsewhere, anomaly(99.0, dimensions={}))) == []
+    (alert,) = tell(alerter, group(elsewhere, anomaly(80.0)))
+
+    assert (alert.dimensions, alert.severity) == (APP_DE, 80.0)
+
+
+def test_all_but_one_place_is_not_the_total() -> None:
+    alerter = Alerter([msgspec.structs.replace(RULE, where={"platform": Matcher(excluded="web")})])
+
+    assert tell(alerter, group(anomaly(dimensions={}), anomaly(dimensions={"platform": "web"}))) == []
+    assert len(tell(alerter, group(anomaly()))) == 1
+
+
+def test_an_alert_names_the_most_severe_members_and_counts_all() -> None:
+    many = [anomaly(99.0 - n, dimensions={"platform": f"p{n}"}) for n in range(29)]
+
+    (alert,) = tell(Alerter([RULE]), group(*many, total=75))
+
+    assert alert.members == many[:NAMED_MEMBERS]
+    assert alert.members_total == 75
+
+
+# In which words.
+
+
+def test_what_happened_is_said_in_one_sentence() -> None:
+    opened, over = tell(Alerter([RULE]), group(anomaly()), closed())
+
+    assert opened.summary == "orders on mobile_app in DE: 12, expected 240 (210–268), severity 97"
+    assert over.summary == (
+        "over after 15 min: orders on mobile_app in DE: 12, expected 240 (210–268), severity 97"
+    )
+
+
+def test_how_many_are_with_it_is_said() -> None:
+    (alert,) = tell(Alerter([RULE]), group(anomaly(), anomaly(80.0, "revenue"), total=8))
+
+    assert alert.summary.endswith("severity 97; 7 more series with it")
+
+
+def test_a_feed_that_has_stopped_is_said_as_such() -> None:
+    stopped = anomaly(88.0, value=None, dimensions={}, direction="missing")
+
+    (alert,) = tell(Alerter([RULE]), group(stopped))
+
+    assert alert.summary == "no events for shop any more, severity 88"
+
+
+def test_what_strangers_write_into_a_place_stays_on_the_line() -> None:
+    (alert,) = tell(Alerter([RULE]), group(anomaly(dimensions={"platform": "x\r\nX-Header: 1\x1b[2J"})))
+
+    assert alert.summary.startswith("orders on x X-Header: 1 [2J: 12,")
+
+
+# After a restart.
+
+
+class Stored(msgspec.Struct):
+    told: dict[str, Told]
+
+
+def reloaded(alerter: Alerter, *rules: AlertRule) -> Alerter:
+    again = Alerter(rules)
+    again.load(state.decode(state.encode(Stored(alerter.save())), Stored).told)
+    return again
+
+
+def test_a_restart_says_nothing_twice() -> None:
+    alerter = Alerter([RULE])
+    tell(alerter, group(anomaly()))
+
+    again = reloaded(alerter, RULE)
+
+    assert tell(again, group(anomaly())) == []
+    assert said(tell(again, closed())) == [("CLOSED", 2)]
+
+
+def test_of_what_a_rule_that_is_gone_has_opened_nothing_more_is_said() -> None:
+    alerter = Alerter([RULE])
+    tell(alerter, group(anomaly()))
+
+    assert tell(reloaded(alerter, AlertRule("other", "shop", 99.0)), closed()) == []

@@ -1,0 +1,349 @@
+"""One incident is one group: it opens when it matters, takes in what is around it, and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from detectors import state
+from detectors.config import AlertRule
+from detectors.grouping import NAMED_MEMBERS, Grouper, GrouperState
+from detectors.records import AnomalyGroup, IntervalScores, Place
+from tests.detectors.builders import MINUTE, detector, ms, scores
+
+SHOP = detector(dimensions=("platform", "marketplace"), funnel=["views", "orders"])
+TOTAL: Place = (None, None)
+WEB: Place = ("web", None)
+APP: Place = ("app", None)
+GERMANY: Place = (None, "DE")
+WEB_DE: Place = ("web", "DE")
+WEB_FR: Place = ("web", "FR")
+APP_FR: Place = ("app", "FR")
+
+Rows = Mapping[tuple[str, Place], Any]
+#: A fault at one leaf, as its roll-ups show it in two measures.
+FAULT: Rows = {
+    ("orders", TOTAL): {"severity": 75.0, "value": 900.0, "expected": 1000.0, "scale": 30.0},
+    ("orders", WEB): {"severity": 85.0, "value": 400.0, "expected": 500.0, "scale": 20.0},
+    ("orders", GERMANY): {"severity": 80.0, "value": 300.0, "expected": 400.0, "scale": 19.0},
+    ("orders", WEB_DE): {"severity": 95.0, "value": 0.0, "expected": 100.0, "scale": 10.0},
+    ("revenue", WEB_DE): {"severity": 90.0, "value": 0.0, "expected": 5000.0, "scale": 500.0},
+    ("orders", APP_FR): 10.0,
+}
+
+
+def grouper(*thresholds: float, shop: Any = SHOP) -> Grouper:
+    return Grouper(shop, [AlertRule(f"rule-{n}", "shop", t) for n, t in enumerate(thresholds)])
+
+
+def quiet(minute: int) -> IntervalScores:
+    return scores(ms("12:00") + minute * MINUTE, {("orders", TOTAL): 0.0})
+
+
+def reloaded(grouper: Grouper, *thresholds: float) -> Grouper:
+    again = Grouper(grouper.detector, [AlertRule("rule", "shop", t) for t in thresholds])
+    again.load(state.decode(state.encode(grouper.save()), GrouperState))
+    return again
+
+
+def members(group: AnomalyGroup) -> list[tuple[str, dict[str, str]]]:
+    return [(member.measure, member.dimensions) for member in group.members]
+
+
+# What belongs together.
+
+
+def test_a_fault_and_its_roll_ups_in_several_measures_are_one_group() -> None:
+    (group,) = grouper(70).group(scores("12:00", FAULT))
+
+    assert members(group) == [
+        ("orders", {"platform": "web", "marketplace": "DE"}),
+        ("revenue", {"platform": "web", "marketplace": "DE"}),
+        ("orders", {"platform": "web"}),
+        ("orders", {"marketplace": "DE"}),
+        ("orders", {}),
+    ]
+    assert (group.status, group.revision, group.severity, group.members_total) == ("open", 1, 95.0, 5)
+    assert (group.start, group.end) == (quiet(0).interval_start, quiet(0).interval_end)
+
+
+def test_two_faults_that_share_no_events_are_two_groups() -> None:
+    groups = grouper(70).group(scores("12:00", {("orders", WEB_DE): 90.0, ("orders", APP_FR): 95.0}))
+
+    assert [group.primary.dimensions for group in groups] == [
+        {"platform": "app", "marketplace": "FR"},
+        {"platform": "web", "marketplace": "DE"},
+    ]
+    assert len({group.id for group in groups}) == 2
+
+
+def test_siblings_are_one_group_when_what_holds_both_is_anomalous() -> None:
+    rows = {("orders", WEB_DE): 90.0, ("orders", WEB_FR): 80.0, ("orders", WEB): 60.0}
+
+    (group,) = grouper(70).group(scores("12:00", rows))
+
+    assert group.members_total == 3
+
+
+def test_each_anomaly_goes_to_the_group_that_it_shares_events_with() -> None:
+    shop = grouper(70)
+    two = shop.group(scores("12:00", {("orders", WEB_DE): 90.0, ("orders", APP_FR): 95.0}))
+
+    again = shop.group(scores("12:01", {("views", APP): 72.0, ("views", WEB): 71.0}))
+
+    assert {group.id for group in again} == {group.id for group in two}
+    assert {group.primary.dimensions["platform"]: group.members_total for group in again} == {
+        "app": 2,
+        "web": 2,
+    }
+    assert shop.open == 2
+
+
+def test_places_that_are_not_monitored_count_for_nothing() -> None:
+    shop = detector(dimensions=("platform", "marketplace"), levels=("total", "each"))
+
+    (group,) = grouper(70, shop=shop).group(scores("12:00", FAULT))
+
+    assert group.members_total == 3
+    assert group.primary.dimensions == {"platform": "web"}
+
+
+def test_a_series_that_is_learning_counts_for_nothing() -> None:
+    rows = {("orders", WEB_DE): {"severity": 99.0, "phase": "learning"}}
+
+    assert grouper(70).group(scores("12:00", rows)) == []
+
+
+def test_a_feed_that_has_stopped_is_one_finding_at_the_total() -> None:
+    stopped = {(m, p): {"severity": 80.0, "value": None} for m in ("orders", "views") for p in (TOTAL, WEB)}
+
+    (group,) = grouper(70).group(scores("12:00", stopped))
+
+    assert members(group) == [("views", {}), ("orders", {})]
+    assert group.primary.direction == "missing"
+
+
+def test_what_joins_shares_events_with_where_it_was_anomalous_last() -> None:
+    shop = grouper(70)
+    shop.group(scores("12:00", {("orders", TOTAL): 90.0, ("orders", WEB_DE): 95.0}))
+    shop.group(scores("12:01", {("orders", WEB_DE): 90.0}))
+
+    (other,) = shop.group(scores("12:02", {("orders", APP_FR): 90.0}))
+
+    assert (other.members_total, shop.open) == (1, 2)
+
+
+# What it is called after.
+
+
+def test_the_primary_is_the_place_of_the_fault() -> None:
+    (group,) = grouper(70).group(scores("12:00", FAULT))
+
+    assert group.primary == group.members[0]
+    assert (group.primary.measure, group.primary.dimensions) == (
+        "orders",
+        {"platform": "web", "marketplace": "DE"},
+    )
+    assert (group.primary.value, group.primary.expected, group.primary.direction) == (0.0, 100.0, "below")
+
+
+def test_of_equal_severities_the_first_in_the_funnel_is_the_cause() -> None:
+    rows = {
+        ("revenue", WEB): {"severity": 100.0, "value": 0.0},
+        ("orders", WEB): {"severity": 100.0, "value": 0.0},
+        ("views", WEB): {"severity": 100.0, "value": 50.0},
+    }
+
+    (group,) = grouper(70).group(scores("12:00", rows))
+
+    assert [member.measure for member in group.members] == ["views", "orders", "revenue"]
+
+
+def test_of_equal_severities_in_one_measure_the_farthest_from_its_forecast_is_the_place() -> None:
+    rows = {
+        ("orders", TOTAL): {"severity": 100.0, "value": 900.0, "expected": 1000.0, "scale": 10.0},
+        ("orders", WEB): {"severity": 100.0, "value": 0.0, "expected": 100.0, "scale": 4.0},
+        ("orders", WEB_DE): {"severity": 100.0, "value": 0.0, "expected": 50.0, "scale": 3.0},
+    }
+
+    (group,) = grouper(70).group(scores("12:00", rows))
+
+    assert group.primary.dimensions == {"platform": "web"}
+
+
+@pytest.mark.parametrize(
+    ("row", "direction"),
+    [
+        ({"value": 10.0, "expected": 100.0}, "below"),
+        ({"value": 200.0, "expected": 100.0}, "above"),
+        ({"value": 0.0, "expected": None}, "above"),
+        ({"value": None, "expected": 100.0}, "missing"),
+    ],
+)
+def test_an_anomaly_has_a_direction(row: dict[str, Any], direction: str) -> None:
+    (group,) = grouper(70).group(scores("12:00", {("orders", TOTAL): {"severity": 90.0, **row}}))
+
+    assert group.primary.direction == direction
+
+
+# When it opens.
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "opens"),
+    [((70.0,), 70.0), ((90.0, 80.0), 80.0), ((10.0,), 30.0), ((), 50.0)],
+)
+def test_a_group_opens_at_what_the_least_of_the_rules_asks_for(
+    thresholds: tuple[float, ...], opens: float
+) -> None:
+    shop = grouper(*thresholds)
+
+    assert shop.group(scores("12:00", {("orders", TOTAL): opens - 0.1})) == []
+    assert len(shop.group(scores("12:01", {("orders", TOTAL): opens}))) == 1
+
+
+def test_rules_of_other_detectors_do_not_count() -> None:
+    shop = Grouper(SHOP, [AlertRule("waf", "waf", 30.0), AlertRule("shop", "shop", 90.0)])
+
+    assert shop.group(scores("12:00", {("orders", TOTAL): 89.0})) == []
+
+
+def test_lesser_anomalies_join_what_is_open_and_keep_it_open() -> None:
+    shop = grouper(70)
+    shop.group(scores("12:00", {("orders", WEB_DE): 90.0}))
+
+    (joined,) = shop.group(scores("12:01", {("orders", WEB): 50.0, ("orders", TOTAL): 49.9}))
+    assert joined.members_total == 2
+    for minute in (2, 3, 4):
+        assert shop.group(scores(ms("12:00") + minute * MINUTE, {("orders", WEB): 50.0})) == []
+
+    assert shop.open == 1
+
+
+# How it goes on.
+
+
+def test_a_revision_is_told_only_when_there_is_something_new() -> None:
+    shop = grouper(70)
+    told = [
+        shop.group(scores(ms("12:00") + minute * MINUTE, rows))
+        for minute, rows in enumerate(
+            [
+                {("orders", WEB): 80.0},
+                {("orders", WEB): 80.0},
+                {("orders", WEB): 79.0},
+                {("orders", WEB): 81.0},
+                {("orders", WEB): 75.0, ("views", WEB): 60.0},
+            ]
+        )
+    ]
+
+    assert [[group.revision for group in groups] for groups in told] == [[1], [], [], [2], [3]]
+    assert [group.severity for groups in told for group in groups] == [80.0, 81.0, 81.0]
+
+
+def test_a_member_is_told_by_its_most_severe_interval() -> None:
+    shop = grouper(70)
+    shop.group(scores("12:00", {("orders", WEB): {"severity": 80.0, "value": 40.0}}))
+    shop.group(scores("12:01", {("orders", WEB): {"severity": 95.0, "value": 5.0}}))
+    shop.group(scores("12:02", {("orders", WEB): {"severity": 70.0, "value": 50.0}}))
+
+    assert shop.group(quiet(3)) == []
+    (over,) = shop.group(quiet(4))
+
+    assert (over.primary.value, over.primary.interval_start) == (5.0, quiet(1).interval_start)
+
+
+def test_a_group_closes_after_two_quiet_intervals_and_ends_where_it_was_last_anomalous() -> None:
+    shop = grouper(70)
+    (opened,) = shop.group(scores("12:00", {("orders", WEB): 90.0}))
+    assert shop.group(quiet(1)) == []
+    assert shop.group(scores("12:02", {("orders", WEB): 60.0})) == []
+    assert shop.group(quiet(3)) == []
+
+    (over,) = shop.group(quiet(4))
+
+    assert (over.id, over.status, over.revision) == (opened.id, "closed", 2)
+    assert over.end == quiet(2).interval_end
+    assert (shop.open, shop.worst) == (0, 0.0)
+
+
+def test_what_comes_after_the_end_is_another_group() -> None:
+    shop = grouper(70)
+    (first,) = shop.group(scores("12:00", {("orders", WEB): 90.0}))
+    shop.group(quiet(1))
+    shop.group(quiet(2))
+
+    (second,) = shop.group(scores("12:03", {("orders", WEB): 90.0}))
+
+    assert second.id != first.id
+
+
+def test_the_worst_open_group_is_known() -> None:
+    shop = grouper(70)
+    shop.group(scores("12:00", {("orders", WEB_DE): 90.0, ("orders", APP_FR): 95.0}))
+
+    assert (shop.open, shop.worst) == (2, 95.0)
+
+
+def test_of_very_many_members_the_most_severe_are_named() -> None:
+    rows: dict[tuple[str, Place], Any] = {
+        ("orders", (f"p{n}", None)): 70.0 + n / 10 for n in range(NAMED_MEMBERS + 10)
+    }
+
+    (group,) = grouper(70).group(scores("12:00", {**rows, ("orders", TOTAL): 100.0}))
+
+    assert group.members_total == NAMED_MEMBERS + 11
+    assert len(group.members) == NAMED_MEMBERS
+    assert [m.severity for m in group.members] == sorted((m.severity for m in group.members), reverse=True)
+    assert group.members[-1].severity > 71.0
+
+
+# Replay.
+
+
+def test_scores_that_are_sent_again_change_nothing() -> None:
+    shop = grouper(70)
+    told = [scores("12:00", FAULT), quiet(1)]
+    for each in told:
+        shop.group(each)
+
+    assert [shop.group(each) for each in (*told, *told)] == [[], [], [], []]
+    (over,) = shop.group(quiet(2))
+    assert (over.revision, over.status) == (2, "closed")
+
+
+def test_a_replay_and_a_restart_anywhere_give_the_same_groups() -> None:
+    told = [
+        scores(ms("12:00") + minute * MINUTE, rows)
+        for minute, rows in enumerate(
+            [
+                {("orders", WEB_DE): 90.0, ("orders", APP_FR): 80.0},
+                {("orders", WEB): 60.0},
+                {("orders", TOTAL): 20.0},
+                {("orders", APP_FR): 99.0},
+                {},
+                {},
+                {("orders", TOTAL): 75.0},
+            ]
+        )
+    ]
+    shop = grouper(70)
+    once = [group for each in told for group in shop.group(each)]
+    assert len({group.id for group in once}) == 4
+
+    again, pieces = grouper(70), []
+    for each in told:
+        again = reloaded(again, 70.0)
+        pieces += again.group(each)
+
+    assert pieces == once
+
+
+def test_the_id_of_a_group_is_the_same_for_ever() -> None:
+    # Subscribers know an incident by it: a change of how it is made is a migration.
+    (group,) = grouper(70).group(scores("12:00", {("orders", WEB_DE): 90.0}))
+
+    assert group.id == "c7cf4c40-be70-5aef-8279-05e089e4a5c4"
