@@ -182,6 +182,19 @@ def test_a_partition_that_is_added_is_waited_for() -> None:
     assert through(closed(closer, watermark("12:01", partition=1, partitions=2))) == [("12:00", 4)]
 
 
+def test_when_all_partitions_end_everything_closes_whatever_the_order() -> None:
+    for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0]):
+        folds = [fold(config(), p, 3) for p in range(3)]
+        closer, closing = Closer(detector()), []
+        for p, at in enumerate(("12:00", "12:05", "12:02")):
+            folds[p].fold(0, ms("12:00"), [event(at)])
+            closing += closed(closer, *folds[p].ready())
+        for p in order:
+            closing += closed(closer, *folds[p].end())
+
+        assert through(closing) == [(f"12:0{n}", int(n in {0, 2, 5})) for n in range(6)]
+
+
 # What comes too late.
 
 

@@ -186,6 +186,14 @@ def test_a_late_event_is_counted_with_how_late_and_changes_nothing() -> None:
     assert shop.newest == ms("12:01:12")
 
 
+def test_an_event_of_an_interval_that_has_just_been_told_is_late_by_nothing() -> None:
+    shop = fold(config())
+    send(shop, [event("12:00:30"), event("12:01"), event("12:00:59")])
+
+    assert shop.late == [("shop", 0)]
+    assert [told.events for told in partials(shop.ready())] == [1]
+
+
 # Silence.
 
 
@@ -237,6 +245,20 @@ def test_a_partition_that_was_restarted_says_that_it_is_awake() -> None:
     assert [news.idle for news in watermarks(again.ready())] == [False]
 
 
+def test_at_its_end_a_partition_says_all_that_is_open_and_passes_it() -> None:
+    shop = fold(config(detector(lateness=timedelta(minutes=5))))
+    send(shop, [event("12:02"), event("12:00"), event("12:02:30")])
+
+    first, second, news = shop.end()
+
+    assert [(told.start, told.events) for told in partials([first, second])] == [
+        (ms("12:00"), 1),
+        (ms("12:02"), 2),
+    ]
+    assert isinstance(news, Watermark)
+    assert (news.time, news.idle) == (ms("12:03"), True)
+
+
 # Events from the future.
 
 
@@ -274,6 +296,22 @@ def test_in_a_replay_an_event_far_ahead_waits() -> None:
     assert (shop.newest, shop.events) == (ms("12:00"), 1)
     send(shop, [event("13:00")])
     assert shop.newest == ms("13:00")
+
+
+def test_a_step_of_some_intervals_is_not_far() -> None:
+    shop = fold(config(detector(interval=timedelta(days=1)), max_ahead=timedelta(0)))
+
+    send(shop, [event("12:00"), event("156:00")])
+
+    assert (shop.newest, shop.events) == (ms("156:00"), 2)
+
+
+def test_a_live_record_without_a_time_is_judged_as_in_a_replay() -> None:
+    shop = fold(config(clock="wall"))
+    for offset, at in enumerate(("12:00", "20:00")):
+        shop.fold(offset, -1, [event(at)])
+
+    assert shop.newest == ms("12:00")
 
 
 def test_it_is_refused_when_time_has_not_moved() -> None:
