@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test lint soak benchmarks clean
+.PHONY: install demo test lint soak clean
 
 install: $(READY)
 

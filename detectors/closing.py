@@ -15,7 +15,7 @@ import msgspec
 
 from detectors.aggregation import aggregator
 from detectors.config import Detector
-from detectors.intervals import Intervals
+from detectors.intervals import MILLISECOND, Intervals
 from detectors.records import Interval, Partial, Place, Watermark
 
 
@@ -40,6 +40,7 @@ class CloserState(msgspec.Struct):
     fingerprint: str
     closed_through: int | None
     watermark: int | None
+    begins: bool
     partitions: int
     progress: dict[int, Progress]
     open: list[Partial]
@@ -56,6 +57,8 @@ class Closer:
         self.watermark: int | None = None
         #: Events that came after their interval had closed.
         self.late = 0
+        #: The configuration has changed: partitions begin to measure it at borders of their own.
+        self._begins = False
         self._partitions = 0
         self._progress: dict[int, Progress] = {}
         self._open: dict[int, dict[tuple[int, int], Partial]] = {}
@@ -137,6 +140,8 @@ class Closer:
     def _close(self) -> Iterator[Interval]:
         if self.watermark is None:
             return
+        if self._begins:
+            self.closed_through, self._begins = self._first_whole(), False
         if self.closed_through is None:
             # An earlier interval may still come, until all partitions have passed the end of the first.
             if not self._open or self._intervals.end(first := min(self._open)) > self.watermark:
@@ -156,6 +161,11 @@ class Closer:
                 continue
             if progress.passed is None or progress.passed < partial.end:
                 progress.closed[partial.start] = partial.events
+
+    def _first_whole(self) -> int:
+        """Start of the first interval that every partition has measured from its beginning."""
+        newest = max(p.time for p in self._progress.values() if p.time is not None)
+        return self._intervals.end(self._intervals.start(newest + self.detector.lateness // MILLISECOND))
 
     def _merge(self, start: int, end: int, partials: dict[tuple[int, int], Partial]) -> Interval:
         rows: dict[Place, list[Any]] = {}
@@ -186,18 +196,17 @@ class Closer:
         """The state as it is stored."""
         partials = [partial for blocks in self._open.values() for partial in blocks.values()]
         return CloserState(
-            self.detector.fingerprint, self.closed_through, self.watermark, self._partitions,
+            self.detector.fingerprint, self.closed_through, self.watermark, self._begins, self._partitions,
             self._progress, partials,
         )  # fmt: skip
 
     def load(self, state: CloserState) -> None:
-        """Go on from a stored state; a changed detector keeps the time but not what is half measured."""
-        self.closed_through, self.watermark = state.closed_through, state.watermark
-        self._partitions, self._progress = state.partitions, state.progress
+        """Go on from a stored state; a changed detector begins with the first interval it has whole."""
         if state.fingerprint != self.detector.fingerprint:
-            if self.closed_through is not None:
-                self.closed_through = self._intervals.start(self.closed_through)
+            self._begins = True
             return
+        self.closed_through, self.watermark = state.closed_through, state.watermark
+        self._begins, self._partitions, self._progress = state.begins, state.partitions, state.progress
         for partial in state.open:
             self._open.setdefault(partial.start, {})[partial.partition, partial.block] = partial
 

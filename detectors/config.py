@@ -120,7 +120,8 @@ class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timezone: str = "UTC"
     #: Measures in the order in which one causes the next, such as views, carts, orders.
     funnel: list[str] = []
-    #: Series beyond this many fold into `(other)`.
+    #: Places whose series go beyond this many are not scored, and counted. While an interval is open,
+    #: leaves beyond it fold into `(other)`.
     max_series: Annotated[int, Meta(ge=1)] = 10_000
 
     @property

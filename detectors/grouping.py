@@ -16,7 +16,7 @@ import msgspec
 
 from detectors.config import AlertRule, Detector
 from detectors.places import contains, named, series_id
-from detectors.records import Anomaly, AnomalyGroup, IntervalScores, Place, Score
+from detectors.records import JOINT, Anomaly, AnomalyGroup, Direction, IntervalScores, Place, Score
 
 #: No group opens below this severity, whatever a rule asks for.
 FLOOR = 30.0
@@ -59,6 +59,7 @@ class GrouperState(msgspec.Struct):
     """A Grouper as it is stored."""
 
     grouped: datetime | None
+    dimensions: tuple[str, ...]
     open: list[OpenGroup]
 
 
@@ -172,11 +173,14 @@ class Grouper:
 
     def save(self) -> GrouperState:
         """The state as it is stored."""
-        return GrouperState(self._grouped, self._open)
+        return GrouperState(self._grouped, self.detector.dimensions, self._open)
 
     def load(self, state: GrouperState) -> None:
-        """Go on from a stored state."""
+        """Go on from a stored state; groups of other dimensions can only end."""
         self._grouped, self._open = state.grouped, state.open
+        if state.dimensions != self.detector.dimensions:
+            for group in self._open:
+                group.places = []
 
 
 def importance(detector: Detector, measure: str, severity: float, distance: float) -> tuple[float, ...]:
@@ -219,8 +223,10 @@ def _connected(anomalies: Sequence[Score]) -> list[list[Score]]:
 
 
 def _anomaly(score: Score, dimensions: dict[str, str]) -> Anomaly:
-    direction: Literal["above", "below", "missing"]
-    if score.value is None:
+    direction: Direction
+    if score.measure == JOINT:
+        direction = "together"
+    elif score.value is None:
         direction = "missing"
     else:
         direction = "below" if score.expected is not None and score.value < score.expected else "above"

@@ -22,6 +22,12 @@ Value = str | int | float | bool | None
 
 Phase = Literal["learning", "active"]
 
+#: Above or below what was expected; no value at all; or all measures of a place together.
+Direction = Literal["above", "below", "missing", "together"]
+
+#: In the place of a measure: how unusual all measures of a place are together.
+JOINT = "(joint)"
+
 
 class Event(msgspec.Struct, frozen=True, gc=False):
     """Something that happened, with the fields that the detectors of its source read.
@@ -160,7 +166,7 @@ class Anomaly(msgspec.Struct, frozen=True):
     upper: float | None
     severity: float
     confidence: float
-    direction: Literal["above", "below", "missing"]
+    direction: Direction
 
 
 class AnomalyGroup(msgspec.Struct, frozen=True):
@@ -204,7 +210,7 @@ class Alert(msgspec.Struct, frozen=True):
     expected: float | None
     lower: float | None
     upper: float | None
-    direction: Literal["above", "below", "missing"]
+    direction: Direction
     #: The most severe members first; `members_total` counts all of them.
     members: list[Anomaly]
     members_total: int

@@ -16,9 +16,10 @@ import numpy as np
 
 from detectors.config import Detector, Measure
 from detectors.intervals import Intervals
+from detectors.joints import Joints, JointState
 from detectors.models import MODELS
-from detectors.models.base import Assessment, Column
-from detectors.records import Interval, IntervalScores, Place, utc
+from detectors.models.base import Assessment, Column, Flags
+from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
 from detectors.severity import severity
 from detectors.state import Array
 
@@ -40,6 +41,7 @@ class ScorerState(msgspec.Struct):
     #: Name of each model → the measures it forecasts, in the order of its rows.
     lanes: dict[str, list[str]]
     previous: Array
+    joints: list[JointState]
 
 
 class Block(msgspec.Struct):
@@ -82,6 +84,7 @@ class Scorer:
         self._keeps = np.array([m.fill == "previous" for m in detector.measures])
         self._previous = np.empty((0, len(detector.measures)))
         self._silence = Silence()
+        self._joints = Joints(detector)
 
     @property
     def series(self) -> int:
@@ -104,8 +107,9 @@ class Scorer:
             table.put(lane.columns, assessment)
             lane.model.learn(assessment)
             lane.learning = int(assessment.learning.sum())
+        together = self._joints.score(self._places, table.residuals())
         self.learnt = interval.start
-        return self._scores(interval, table)
+        return self._scores(interval, table, together)
 
     def _admit(self, places: Sequence[Place]) -> None:
         new = [place for place in places if place not in self._places]
@@ -139,23 +143,25 @@ class Scorer:
         self._previous = value
         return value
 
-    def _scores(self, interval: Interval, table: _Table) -> IntervalScores:
+    def _scores(self, interval: Interval, table: _Table, together: dict[Place, float]) -> IntervalScores:
         measures = [measure.name for measure in self.detector.measures]
+        confidence = table.confidence[[self._places[place] for place in together]].min(axis=1, initial=1.0)
+        nothing: list[float | None] = [None] * len(together)
         return IntervalScores(
             detector=self.detector.name,
             interval_start=utc(interval.start),
             interval_end=utc(interval.end),
             dimensions=self.detector.dimensions,
-            measures=measures * len(self._places),
-            places=[place for place in self._places for _ in measures],
-            value=_optional(table.value),
-            expected=_optional(table.expected),
-            lower=_optional(table.lower),
-            upper=_optional(table.upper),
-            scale=_optional(table.scale),
-            severity=np.round(severity(table.surprise.ravel()), 1).tolist(),
-            confidence=np.round(table.confidence.ravel(), 3).tolist(),
-            phase=["learning" if young else "active" for young in table.learning.ravel().tolist()],
+            measures=measures * len(self._places) + [JOINT] * len(together),
+            places=[*(place for place in self._places for _ in measures), *together],
+            value=_optional(table.value) + nothing,
+            expected=_optional(table.expected) + nothing,
+            lower=_optional(table.lower) + nothing,
+            upper=_optional(table.upper) + nothing,
+            scale=_optional(table.scale) + nothing,
+            severity=_rounded(severity(np.append(table.surprise, list(together.values()))), 1),
+            confidence=_rounded(np.append(table.confidence, confidence), 3),
+            phase=_phases(table.learning) + ["active"] * len(together),
         )
 
     def save(self) -> tuple[ScorerState, list[Block]]:
@@ -163,7 +169,13 @@ class Scorer:
         measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         lanes = {lane.name: lane.measures for lane in self._lanes}
         state = ScorerState(
-            self.learnt, self._silence, list(self._places), measures, lanes, Array.of(self._previous)
+            self.learnt,
+            self._silence,
+            list(self._places),
+            measures,
+            lanes,
+            Array.of(self._previous),
+            self._joints.save(),
         )
         return state, [block for lane in self._lanes for block in lane.save()]
 
@@ -185,6 +197,8 @@ class Scorer:
                 self._previous[:, m] = previous[:, list(state.measures).index(measure.name)]
         for lane in self._lanes:
             lane.load(blocks, state.lanes.get(lane.name, []), kept, rows)
+        if kept == set(state.measures) == set(definitions):
+            self._joints.load(state.joints)
 
     def _is_computed(self, place: Place) -> bool:
         return tuple(value is not None for value in place) in self.detector.subsets
@@ -241,12 +255,26 @@ class _Table:
             column: Any = getattr(assessment, name)
             getattr(self, name)[:, columns] = column.reshape(-1, len(columns))
 
+    def residuals(self) -> Column:
+        """Distance of each value from its forecast, in standard errors of the forecast."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(self.scale > 0, (self.value - self.expected) / self.scale, np.nan)
+
 
 _FILL = {"zero": 0.0}
 
 
 def _optional(table: Column) -> list[float | None]:
     return [None if math.isnan(value) else value for value in table.ravel().tolist()]
+
+
+def _rounded(column: Column, digits: int) -> list[float]:
+    rounded: list[float] = np.round(column, digits).tolist()
+    return rounded
+
+
+def _phases(learning: Flags) -> list[Phase]:
+    return ["learning" if young else "active" for young in learning.ravel().tolist()]
 
 
 def _definition(detector: Detector, measure: Measure) -> str:

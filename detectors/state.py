@@ -1,14 +1,12 @@
 """State as bytes: a version, then msgpack; arrays as raw bytes with their type and shape.
 
 Snapshots live in Kafka's changelog, where strangers may be able to write. So nothing here runs what
-it reads: records are decoded by their declared types, and River objects, which have no other form
-than pickle, pass through an unpickler that knows a short list of exact names.
+it reads: records are decoded by their declared types, and there is no pickle. River's models give
+their numbers as arrays.
 """
 
 from __future__ import annotations
 
-import io
-import pickle
 import re
 from typing import Any, TypeVar
 
@@ -79,42 +77,4 @@ def decode(data: bytes, kind: type[S]) -> S:
         return msgspec.msgpack.decode(memoryview(data)[1:], type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         message = f"the stored {kind.__name__} is damaged: {error}"
-        raise StateError(message) from error
-
-
-#: Every class and function that a pickled River model of ours may name. Exact names, never prefixes.
-PICKLED = frozenset(
-    {
-        ("river.anomaly.hst", "HalfSpaceTrees"),
-        ("river.tree.padded", "PaddedBranch"),
-        ("river.tree.padded", "PaddedLeaf"),
-        ("random", "Random"),
-        ("collections", "defaultdict"),
-        # The limits of a feature that is new: `partial(tuple, (0.0, 1.0))`.
-        ("functools", "partial"),
-        ("builtins", "tuple"),
-    }
-)
-
-
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in PICKLED:
-            message = f"stored state names {module}.{name}, which is no part of our models"
-            raise StateError(message)
-        return super().find_class(module, name)
-
-
-def unpickle(data: bytes) -> Any:
-    """A River model from bytes that may come from a stranger.
-
-    Raises:
-        StateError: the bytes name anything that is not in `PICKLED`, or are damaged.
-    """
-    try:
-        return _Unpickler(io.BytesIO(data)).load()
-    except StateError:
-        raise
-    except Exception as error:  # whatever it is that damaged bytes ask for
-        message = f"a stored model is damaged: {error}"
         raise StateError(message) from error

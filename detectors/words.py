@@ -50,7 +50,10 @@ def number(value: float | None) -> str:
 
 def anomaly_in_words(anomaly: Anomaly) -> str:
     """What, where and how much: `orders on mobile_app in DE: 12, expected 240 (210–268), severity 97`."""
-    where = f"{anomaly.measure}{place_in_words(anomaly.dimensions)}"
+    place = place_in_words(anomaly.dimensions)
+    if anomaly.direction == "together":
+        return f"all measures{place} together: an unusual combination, severity {anomaly.severity:.0f}"
+    where = f"{anomaly.measure}{place}"
     if anomaly.expected is None:
         return f"{where}: {number(anomaly.value)}, severity {anomaly.severity:.0f}"
     band = ""

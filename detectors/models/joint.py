@@ -2,8 +2,8 @@
 
 In go the standardised residuals of the measures, (value − expected) / scale, out comes a surprise in
 nats: orders that fall while views do not are unusual even if either could fall. What all measures do
-together is left to the models of each. River's Half-Space Trees
-weigh how dense the past is around a point; the tail of that weight is told by the day, as `tails` does.
+together is left to the models of each. River's Half-Space Trees weigh how dense the past is around a
+point; the tail of that weight is told by the day, as `tails` does.
 
 It keeps Python objects and is not cheap, so it is for few places, apart from the columns.
 """
@@ -11,8 +11,11 @@ It keeps Python objects and is not cheap, so it is for few places, apart from th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from river.anomaly import HalfSpaceTrees
 
 from detectors.models.seasons import DAY
@@ -68,6 +71,29 @@ class Joint:
             self._learn_tail(self._sparseness(features))
         self._trees.learn_one(features)  # type: ignore[no-untyped-call]  # River has no types
         self._learnt += 1
+
+    def save(self) -> dict[str, NDArray[Any]]:
+        """The state as named arrays. The shape of the trees is not in it: the seed gives the same again."""
+        masses = [[(node.l_mass, node.r_mass) for node in nodes] for nodes in self._trees._tree_nodes]
+        tail = [self._learnt, self._judged, self._threshold, self._excess, self._exceeded]
+        return {
+            "masses": np.array(masses or [[(0, 0)]], dtype=np.uint16),
+            "tail": np.array(tail, dtype=np.float64),
+        }
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a saved state, of as many measures."""
+        learnt, judged, self._threshold, self._excess, exceeded = state["tail"].tolist()
+        self._learnt, self._judged, self._exceeded = int(learnt), int(judged), int(exceeded)
+        if self._learnt:
+            # The trees grow with the first point, whatever it is.
+            first = self._features([0.0] * self._measures)
+            self._trees.learn_one(first)  # type: ignore[no-untyped-call]  # River has no types
+            for nodes, masses in zip(self._trees._tree_nodes, state["masses"].tolist(), strict=True):
+                for node, (latest, reference) in zip(nodes, masses, strict=True):
+                    node.l_mass, node.r_mass = latest, reference
+        self._trees.counter = self._learnt % self._window
+        self._trees._first_window = self._learnt < self._window
 
     def _features(self, residuals: Sequence[float]) -> dict[int, float]:
         """How far each residual is from the mean of all, squashed into 0–1: all alike is no news here."""

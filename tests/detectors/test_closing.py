@@ -271,17 +271,22 @@ def test_a_restart_anywhere_changes_nothing() -> None:
     assert pieces == whole
 
 
-def test_a_changed_detector_keeps_the_time_but_not_what_was_half_measured() -> None:
+def test_a_changed_detector_begins_with_the_first_interval_that_all_partitions_have_whole() -> None:
     closer = started(Closer(detector()))
     closed(closer, partial("12:00", 5))
     changed = Closer(detector(where={"platform": "web"}))
-
     changed.load(closer.save())
 
-    assert (changed.closed_through, changed.watermark) == (ms("12:00"), ms("12:00"))
-    assert through(closed(changed, *[watermark("12:01", partition=p, partitions=2) for p in (0, 1)])) == [
-        ("12:00", 0)
-    ]
+    # One partition was at 12:01:30 when it was restarted, the other at 12:03:10: they begin at 12:02 and 12:04.
+    closed(
+        changed, partial("12:02", 1), partial("12:03", 1), watermark("12:01:30", partition=0, partitions=2)
+    )
+    changed = reloaded(changed)
+    assert closed(changed, watermark("12:03:10", partition=1, partitions=2)) == []
+
+    closed(changed, partial("12:04", 1), partial("12:04", 2, partition=1))
+    both = [watermark("12:05", partition=p, partitions=2) for p in (0, 1)]
+    assert through(closed(changed, *both)) == [("12:04", 3)]
 
 
 # Partitions.

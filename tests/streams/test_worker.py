@@ -96,7 +96,7 @@ def published(records: list[Any], kind: type) -> list[Any]:
     """What a topic holds; what was sent again after a crash must be the very same."""
     found: dict[Any, Any] = {}
     for record in records:
-        value = msgspec.json.decode(record.value, type=kind)
+        value: Any = msgspec.json.decode(record.value, type=kind)
         assert found.setdefault(identity(value), value) == value
     return in_order(found.values())
 

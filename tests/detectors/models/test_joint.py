@@ -85,3 +85,19 @@ def test_its_size_is_bounded() -> None:
 def test_another_number_of_measures_is_refused(joint: Joint) -> None:
     with pytest.raises(ValueError, match="2 residuals, where the model knows 3"):
         joint.assess([0.0, 0.0])
+
+
+@pytest.mark.parametrize("points", [0, 1, 249, 250, 700])
+def test_a_model_that_was_saved_goes_on_as_if_it_had_not_been(points: int) -> None:
+    rows = correlated(points + 400)
+    kept, _ = taught(rows[:points]) if points else (Joint(3, 3600), [])
+    restored = Joint(3, 3600)
+    restored.load(kept.save())
+    for row in rows[points:]:
+        np.testing.assert_equal(restored.assess(row), kept.assess(row))
+        restored.learn(row)
+        kept.learn(row)
+
+
+def test_the_state_of_a_place_stays_small(joint: Joint) -> None:
+    assert sum(array.nbytes for array in joint.save().values()) < 16_000
