@@ -18,6 +18,10 @@ from detectors.config import Detector
 from detectors.intervals import MILLISECOND, Intervals
 from detectors.records import Interval, Partial, Place, Watermark
 
+#: Empty intervals in a row that are told. A longer gap is no silence but a leap: of a source that was
+#: off for weeks, or of one wrong event in the distant past.
+MOST_EMPTY = 3_000
+
 
 class Progress(msgspec.Struct):
     """How far one source partition is."""
@@ -141,14 +145,20 @@ class Closer:
         if self.watermark is None:
             return
         if self._begins:
-            self.closed_through, self._begins = self._first_whole(), False
+            self.closed_through = max(self._first_whole(), self.closed_through or 0)
+            self._begins = False
         if self.closed_through is None:
             # An earlier interval may still come, until all partitions have passed the end of the first.
             if not self._open or self._intervals.end(first := min(self._open)) > self.watermark:
                 return
             self.closed_through = first
+        empty = 0
         while (end := self._intervals.end(self.closed_through)) <= self.watermark:
             start = self.closed_through
+            empty = 0 if start in self._open else empty + 1
+            if empty > MOST_EMPTY:
+                self.closed_through = min([*self._open, self._intervals.start(self.watermark)])
+                continue
             partials = self._open.pop(start, {})
             self._remember(partials)
             self.closed_through = end
@@ -204,6 +214,9 @@ class Closer:
         """Go on from a stored state; a changed detector begins with the first interval it has whole."""
         if state.fingerprint != self.detector.fingerprint:
             self._begins = True
+            if state.closed_through is not None:
+                # What has closed stays closed, also where the new borders are others.
+                self.closed_through = self._intervals.end(self._intervals.start(state.closed_through - 1))
             return
         self.closed_through, self.watermark = state.closed_through, state.watermark
         self._begins, self._partitions, self._progress = state.begins, state.partitions, state.progress

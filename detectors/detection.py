@@ -40,8 +40,10 @@ class Detection:
 
     def finish(self) -> Iterator[Outcome]:
         """Close every interval that is still open: there will be no more events."""
-        for fold in self.folds.values():
-            yield from self._pass_on(fold.end())
+        for (source, partition), fold in self.folds.items():
+            refused, records = fold.end()
+            self.refused += [(source, partition, refusal) for refusal in refused]
+            yield from self._pass_on(records)
 
     def _pass_on(self, records: Iterable[Partial | Watermark]) -> Iterator[Outcome]:
         for record in records:

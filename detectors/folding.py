@@ -129,9 +129,11 @@ class Fold:
         carried = carried if self._clock.live else 0
         return [record for fold in self._folds for record in fold.idle(self._clock.newest, carried)]
 
-    def end(self) -> list[Partial | Watermark]:
-        """Everything that is still open, for a partition that has no more events."""
-        return [record for fold in self._folds for record in fold.end(self._clock.newest)]
+    def end(self) -> tuple[Sequence[Refused], list[Partial | Watermark]]:
+        """What is still set aside, and what is open, of a partition that has no more events."""
+        return self._clock.dismiss(), [
+            record for fold in self._folds for record in fold.end(self._clock.newest)
+        ]
 
     def save(self) -> FoldState:
         """The state as it is stored."""
@@ -186,12 +188,18 @@ class _Clock:
             # All of them at once: among themselves they are in whatever order they came.
             self._advance(min(event.event_time for event in accepted))
             return accepted, ()
-        refused: list[Refused] = []
+        refused: Sequence[Refused] = ()
         if self._ahead and self.newest is not None and time >= self.newest - self._max_step:
-            refused = [_ahead(o, t - self.newest, "its partition") for o, t, _ in self._ahead]
-            self._ahead.clear()
+            refused = self.dismiss()
         self._advance(time)
         return events, refused
+
+    def dismiss(self) -> Sequence[Refused]:
+        """Refuse what is set aside: time has not moved."""
+        newest = self.newest or 0
+        refused = [_ahead(offset, time - newest, "its partition") for offset, time, _ in self._ahead]
+        self._ahead.clear()
+        return refused
 
     def _advance(self, time: int) -> None:
         if self.newest is None or time > self.newest:

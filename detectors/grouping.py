@@ -7,8 +7,9 @@ rule, takes in lesser ones around it, and closes after a few quiet intervals.
 
 from __future__ import annotations
 
+import math
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -27,7 +28,10 @@ HYSTERESIS = 20.0
 #: A group closes after so many intervals without an anomaly.
 CLOSE_AFTER = 2
 #: Members that a record names; the rest is counted.
-NAMED_MEMBERS = 50
+NAMED_MEMBERS = 200
+#: While what it is called after stays where it was at its worst, a group is not over: a forecast that
+#: has got used to an outage does not end it. After so many intervals that is the new normal.
+HELD_FOR = 24
 
 _NAMESPACE = uuid.UUID("6f3c1a0e-6f0b-5d0a-9a40-1b7f3f0d8f55")
 SeriesKey = tuple[str, Place]
@@ -50,6 +54,8 @@ class OpenGroup(msgspec.Struct):
     start: datetime
     end: datetime
     quiet: int
+    #: Intervals since there was an anomaly, during which the group was held open.
+    held: int
     #: Where it was anomalous last: what joins it must share events with these.
     places: list[Place]
     members: dict[str, Member]
@@ -108,8 +114,14 @@ class Grouper:
                 joined.add(group.id)
                 if self._join(group, incident) and group not in changed:
                     changed.append(group)
+        values = {(score.measure, score.place): score.value for score in scores.rows()} if self._open else {}
         for group in self._open:
-            group.quiet = 0 if group.id in joined else group.quiet + 1
+            if group.id in joined:
+                group.quiet = group.held = 0
+            elif group.held < HELD_FOR and self._is_still_off(group, values):
+                group.quiet, group.held, group.end = 0, group.held + 1, scores.interval_end
+            else:
+                group.quiet += 1
         closed = [group for group in self._open if group.quiet >= CLOSE_AFTER]
         self._open = [group for group in self._open if group.quiet < CLOSE_AFTER]
         return [self._record(g, "open") for g in changed] + [self._record(g, "closed") for g in closed]
@@ -128,7 +140,7 @@ class Grouper:
         primary = series_id(worst.measure, named(self.detector.dimensions, worst.place))
         name = f"{self.detector.name}|{worst.interval_start.isoformat()}|{primary}"
         id_ = str(uuid.uuid5(_NAMESPACE, name))
-        group = OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, [], {})
+        group = OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, 0, [], {})
         self._open.append(group)
         return group
 
@@ -148,16 +160,33 @@ class Grouper:
                 news = True
         return news
 
+    def _is_still_off(self, group: OpenGroup, values: Mapping[SeriesKey, float | None]) -> bool:
+        """Whether the series it is called after is still outside the band that its worst interval had."""
+        primary = self._primary(group)
+        value = values.get((primary.anomaly.measure, primary.place))
+        match primary.anomaly.direction:
+            case "missing":
+                return value is None
+            case "below":
+                return value is not None and value < (primary.anomaly.lower or 0)
+            case "above":
+                return value is not None and value > (primary.anomaly.upper or math.inf)
+            case _:
+                return False
+
+    def _primary(self, group: OpenGroup) -> Member:
+        return max(group.members.values(), key=self._rank)
+
+    def _rank(self, member: Member) -> tuple[float, ...]:
+        anomaly = member.anomaly
+        return importance(self.detector, anomaly.measure, anomaly.severity, member.deviation)
+
     def _importance(self, score: Score) -> tuple[float, ...]:
         return importance(self.detector, score.measure, score.severity, deviation(score))
 
     def _record(self, group: OpenGroup, status: Literal["open", "closed"]) -> AnomalyGroup:
         group.revision += 1
-        members = sorted(
-            group.members.values(),
-            key=lambda m: importance(self.detector, m.anomaly.measure, m.anomaly.severity, m.deviation),
-            reverse=True,
-        )
+        members = sorted(group.members.values(), key=self._rank, reverse=True)
         return AnomalyGroup(
             id=group.id,
             detector=self.detector.name,

@@ -21,12 +21,11 @@ from detectors.models import MODELS
 from detectors.models.base import Assessment, Column, Flags
 from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
 from detectors.severity import severity
+from detectors.silence import Silence
 from detectors.state import Array
 
 #: Series that are saved as one block.
 BLOCK_ROWS = 256
-#: Silence of a whole source is a fault when it is as rare as one in a hundred intervals.
-IMPLAUSIBLE = math.log(100)
 
 
 class ScorerState(msgspec.Struct):
@@ -50,23 +49,6 @@ class Block(msgspec.Struct):
     model: str
     first: int
     arrays: dict[str, Array]
-
-
-class Silence(msgspec.Struct):
-    """How often a source has nothing at all to say in an interval, and for how long it has not."""
-
-    intervals: int = 0
-    share: float = 0.0
-    run: int = 0
-
-    def hear(self, events: int) -> bool:
-        """Take in an interval; True if its silence means that the feed has stopped."""
-        self.run = 0 if events else self.run + 1
-        rate = max(self.share, 1 / (self.intervals + 1))
-        stopped = self.run > 0 and -self.run * math.log(rate) > IMPLAUSIBLE
-        self.intervals += 1
-        self.share += ((0.0 if events else 1.0) - self.share) / min(self.intervals, 2_000)
-        return stopped
 
 
 class Scorer:
@@ -99,8 +81,9 @@ class Scorer:
     def score(self, interval: Interval) -> IntervalScores:
         """Score an interval, then learn from it."""
         self._admit(interval.places)
-        value = self._table(interval)
         moment = self._intervals.moment(interval.start)
+        stopped = self._silence.hear(interval.events, moment)
+        value = np.full_like(self._previous, np.nan) if stopped else self._table(interval)
         table = _Table(len(self._places), len(self.detector.measures))
         for lane in self._lanes:
             assessment = lane.model.assess(moment, np.ascontiguousarray(value[:, lane.columns]).ravel())
@@ -130,8 +113,6 @@ class Scorer:
 
     def _table(self, interval: Interval) -> Column:
         """The value of every series, one row a place and one column a measure; NaN for none."""
-        if self._silence.hear(interval.events):
-            return np.full_like(self._previous, np.nan)
         value = np.where(self._keeps, self._previous, self._fills)
         known = [(i, row) for i, p in enumerate(interval.places) if (row := self._places.get(p)) is not None]
         if known:

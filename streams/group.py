@@ -52,6 +52,8 @@ class GroupStep:
         self._config = wiring.config
         self._names = wiring.names
         self._metrics = wiring.metrics
+        #: Delays are those of what ends while the worker runs, not those of history.
+        self._since = time.time()
 
     def lane(self, name: str) -> _Lane | None:
         """The lane of a detector; None where the configuration knows it no more."""
@@ -87,7 +89,7 @@ class GroupStep:
 
     def _count_alert(self, alert: Alert) -> None:
         self._metrics.alerts.labels(alert.rule, alert.kind).inc()
-        if alert.kind == "OPENED":
+        if alert.kind == "OPENED" and alert.end.timestamp() >= self._since:
             delay = max(0.0, time.time() - alert.end.timestamp())
             self._metrics.detection_delay.labels(alert.detector).observe(delay)
 

@@ -69,6 +69,8 @@ class ScoreStep:
         self._config = {detector.name: detector for detector in wiring.config.detectors}
         self._names = wiring.names
         self._metrics = wiring.metrics
+        #: Delays are those of what ends while the worker runs, not those of history.
+        self._since = time.time()
 
     def lane(self, detector: str) -> _Lane | None:
         """The lane of a detector; None where the configuration knows it no more."""
@@ -95,7 +97,8 @@ class ScoreStep:
         metrics, detector = self._metrics, interval.detector
         metrics.score_seconds.labels(detector).observe(time.perf_counter() - started)
         metrics.intervals.labels(detector).inc()
-        metrics.close_delay.labels(detector).observe(max(0.0, time.time() - interval.end / 1000))
+        if interval.end / 1000 >= self._since:
+            metrics.close_delay.labels(detector).observe(max(0.0, time.time() - interval.end / 1000))
         return message
 
     def settle(self) -> Iterable[Message]:

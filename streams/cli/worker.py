@@ -13,6 +13,7 @@ from detectors import config
 from streams import logs, topics
 from streams.app import Worker
 from streams.cli import configuration_option, settings
+from streams.cli.check import watch
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +28,7 @@ def command(configuration: Path) -> None:
     """
     where = settings()
     what = config.load(configuration)
+    watch(what)
     logs.configure(where)
     states = topics.create(where, [source.topic for source in what.sources.values()])
     for state in states:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import state
-from detectors.closing import Closer, CloserState
+from detectors.closing import MOST_EMPTY, Closer, CloserState
 from detectors.config import Aggregation, Measure
 from detectors.records import Event, Interval, Partial, Watermark
 from tests.detectors.builders import MINUTE, ORDERS, config, detector, event, fold, ms, partial, watermark
@@ -134,6 +134,36 @@ def test_empty_intervals_close_in_order() -> None:
     assert (gap[0].places, gap[0].values) == ([], {"orders": []})
 
 
+def test_a_leap_over_a_gap_of_weeks_tells_only_so_many_empty_intervals() -> None:
+    closer = Closer(detector())
+    closed(closer, partial("12:00", 1), watermark("12:01"))
+    much_later = ms("12:00") + 10 * MOST_EMPTY * MINUTE
+
+    told = closed(closer, partial(much_later, 7), watermark(much_later + MINUTE))
+
+    assert len(told) == MOST_EMPTY + 1
+    assert (told[-1].start, told[-1].events) == (much_later, 7)
+
+
+def test_a_leap_that_ends_in_silence_goes_on_with_the_clock() -> None:
+    closer = Closer(detector())
+    closed(closer, partial("12:00", 1), watermark("12:01"))
+    much_later = ms("12:00") + 10 * MOST_EMPTY * MINUTE
+    assert len(closed(closer, watermark(much_later))) == MOST_EMPTY
+    assert [i.start for i in closed(closer, watermark(much_later + MINUTE))] == [much_later]
+
+
+def test_a_changed_detector_opens_nothing_again_that_has_closed() -> None:
+    closer = Closer(detector())
+    closed(closer, partial("12:00", 1), watermark("12:01"), watermark("12:09", idle=True))
+    changed = Closer(detector(interval=timedelta(minutes=5)))
+    changed.load(closer.save())
+
+    told = closed(changed, watermark("12:01"), watermark("12:16"))
+
+    assert [i.start for i in told] == [ms("12:10")]
+
+
 def test_a_partition_without_any_event_holds_nobody() -> None:
     closer = Closer(detector())
     silent = watermark(None, partition=1, partitions=2, idle=True)
@@ -190,7 +220,7 @@ def test_when_all_partitions_end_everything_closes_whatever_the_order() -> None:
             folds[p].fold(0, ms("12:00"), [event(at)])
             closing += closed(closer, *folds[p].ready())
         for p in order:
-            closing += closed(closer, *folds[p].end())
+            closing += closed(closer, *folds[p].end()[1])
 
         assert through(closing) == [(f"12:0{n}", int(n in {0, 2, 5})) for n in range(6)]
 
@@ -277,7 +307,7 @@ def test_a_changed_detector_begins_with_the_first_interval_that_all_partitions_h
     changed = Closer(detector(where={"platform": "web"}))
     changed.load(closer.save())
 
-    # One partition was at 12:01:30 when it was restarted, the other at 12:03:10: they begin at 12:02 and 12:04.
+    # At the restart one partition was at 12:01:30, the other at 12:03:10: they begin at 12:02 and 12:04.
     closed(
         changed, partial("12:02", 1), partial("12:03", 1), watermark("12:01:30", partition=0, partitions=2)
     )

@@ -249,14 +249,24 @@ def test_at_its_end_a_partition_says_all_that_is_open_and_passes_it() -> None:
     shop = fold(config(detector(lateness=timedelta(minutes=5))))
     send(shop, [event("12:02"), event("12:00"), event("12:02:30")])
 
-    first, second, news = shop.end()
+    refused, (first, second, news) = shop.end()
 
+    assert refused == []
     assert [(told.start, told.events) for told in partials([first, second])] == [
         (ms("12:00"), 1),
         (ms("12:02"), 2),
     ]
     assert isinstance(news, Watermark)
     assert (news.time, news.idle) == (ms("12:03"), True)
+
+
+def test_what_is_set_aside_at_the_end_of_a_partition_is_refused() -> None:
+    shop = fold(config())
+    send(shop, [event("12:00"), event("12:00:01"), event(ms("12:00") + 100 * 24 * 3_600_000)])
+
+    refused, _ = shop.end()
+
+    assert [(refusal.offset, refusal.reason) for refusal in refused] == [(2, "ahead")]
 
 
 # Events from the future.

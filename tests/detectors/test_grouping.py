@@ -9,7 +9,7 @@ import pytest
 
 from detectors import state
 from detectors.config import AlertRule
-from detectors.grouping import NAMED_MEMBERS, Grouper, GrouperState
+from detectors.grouping import HELD_FOR, NAMED_MEMBERS, Grouper, GrouperState
 from detectors.records import AnomalyGroup, IntervalScores, Place
 from tests.detectors.builders import MINUTE, detector, ms, scores
 
@@ -268,6 +268,41 @@ def test_a_group_closes_after_two_quiet_intervals_and_ends_where_it_was_last_ano
     assert (over.id, over.status, over.revision) == (opened.id, "closed", 2)
     assert over.end == quiet(2).interval_end
     assert (shop.open, shop.worst) == (0, 0.0)
+
+
+def falling(minute: int, value: float, severity: float = 20.0) -> IntervalScores:
+    row = {
+        "severity": severity,
+        "value": value,
+        "expected": value,
+        "lower": 80.0,
+        "upper": 120.0,
+        "scale": 9.0,
+    }
+    return scores(ms("12:00") + minute * MINUTE, {("orders", WEB_DE): row})
+
+
+OUTAGE = {"severity": 99.0, "value": 5.0, "expected": 100.0, "lower": 80.0, "upper": 120.0, "scale": 9.0}
+
+
+def test_an_outage_that_the_forecast_has_got_used_to_is_not_over() -> None:
+    shop = grouper(70)
+    shop.group(scores("12:00", {("orders", WEB_DE): OUTAGE}))
+    for minute in range(1, 20):
+        assert shop.group(falling(minute, 6.0)) == []
+
+    assert shop.group(falling(20, 99.0)) == []
+    (over,) = shop.group(falling(21, 101.0))
+
+    assert over.status == "closed"
+    assert over.end == falling(19, 6.0).interval_end
+
+
+def test_an_outage_without_end_becomes_the_new_normal() -> None:
+    shop = grouper(70)
+    shop.group(scores("12:00", {("orders", WEB_DE): OUTAGE}))
+    told = [group for minute in range(1, HELD_FOR + 3) for group in shop.group(falling(minute, 6.0))]
+    assert [group.status for group in told] == ["closed"]
 
 
 def test_what_comes_after_the_end_is_another_group() -> None:
