@@ -131,6 +131,9 @@ def _faust_app(settings: Settings) -> App:
         broker_credentials=_credentials(settings),
         logging_config=logging_config(settings),
         consumer_group_instance_id=settings.instance,
+        # Faust checks that an assignment is its own by this address. A static member is handed the
+        # assignment that it had before it was killed, so its address must be as durable as its name.
+        canonical_url=None if settings.instance is None else URL(f"http://{settings.instance}"),
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=1024 * 1024,
         producer_max_request_size=LARGEST,

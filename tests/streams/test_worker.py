@@ -143,6 +143,8 @@ def test_worker_and_backtest_say_the_same_of_the_same_events(
     expected = backtested(config_text, records)
     rest = iter(records)
     rng = random.Random(interruption)
+    # A name that it keeps lets a worker that was killed come back without waiting for its session to end.
+    settings = msgspec.structs.replace(settings, instance="worker-1")
     if interruption != "none":
         for _ in range(3):
             with running_worker(config_text, settings) as worker:
