@@ -82,6 +82,8 @@ class Grouper:
         #: Start of the last interval that was grouped: one that is sent again changes nothing.
         self._grouped: datetime | None = None
         self._open: list[OpenGroup] = []
+        #: Anomalies that became members in the last interval.
+        self.joined: list[Anomaly] = []
 
     @property
     def open(self) -> int:
@@ -96,6 +98,7 @@ class Grouper:
 
     def group(self, scores: IntervalScores) -> list[AnomalyGroup]:
         """Take in the scores of an interval; returns the groups that opened, changed or closed."""
+        self.joined = []
         if self._grouped is not None and scores.interval_start <= self._grouped:
             return []
         self._grouped = scores.interval_start
@@ -156,8 +159,11 @@ class Grouper:
             key = series_id(score.measure, place)
             known = group.members.get(key)
             if known is None or score.severity > known.anomaly.severity:
-                group.members[key] = Member(score.place, _anomaly(score, place), deviation(score))
+                member = Member(score.place, _anomaly(score, place), deviation(score))
+                group.members[key] = member
                 news = True
+                if known is None:
+                    self.joined.append(member.anomaly)
         return news
 
     def _is_still_off(self, group: OpenGroup, values: Mapping[SeriesKey, float | None]) -> bool:

@@ -78,14 +78,14 @@ class GroupStep:
                     self._names.alerts, alert.group.encode(), _encode(alert), cloud_event_headers(alert)
                 )
                 self._count_alert(alert)
+        for anomaly in lane.grouper.joined:
+            self._metrics.anomalies.labels(scores.detector, anomaly.measure, anomaly.direction).inc()
         self._metrics.groups_open.labels(scores.detector).set(lane.grouper.open)
         self._metrics.group_severity.labels(scores.detector).set(lane.grouper.worst)
 
     def _count_group(self, group: AnomalyGroup) -> None:
         if group.revision == 1:
             self._metrics.groups.labels(group.detector).inc()
-        if group.status == "open":
-            self._metrics.anomalies.labels(group.detector, group.primary.measure).inc()
 
     def _count_alert(self, alert: Alert) -> None:
         self._metrics.alerts.labels(alert.rule, alert.kind).inc()

@@ -51,7 +51,9 @@ class Metrics:
         self.learning = gauge("series_learning", "Series that have seen too little.", "detector")
         self.rejected = counter("series_rejected_total", "Places beyond max_series.", "detector")
         self.state_bytes = gauge("state_bytes", "Size of the last snapshot.", "table", "partition")
-        self.anomalies = counter("anomalies_total", "Anomalies in groups.", "detector", "measure")
+        self.anomalies = counter(
+            "anomalies_total", "Series that became members of a group.", "detector", "measure", "direction"
+        )
         self.groups_open = gauge("anomaly_groups_open", "Groups that have not ended.", "detector")
         self.groups = counter("anomaly_groups_total", "Groups opened.", "detector")
         self.group_severity = gauge(

@@ -13,6 +13,7 @@ from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry, Metric
 
 from detectors.config import parse
+from detectors.records import JOINT, Direction
 from streams.app import Worker
 from streams.formats.decoding import Reason
 from streams.hop import Message
@@ -50,7 +51,8 @@ severity_threshold = 30
 BOUNDS = {
     "source": {"shop"},
     "detector": {"orders"},
-    "measure": {"number", "revenue"},
+    "measure": {"number", "revenue", JOINT},
+    "direction": set(get_args(Direction)),
     "rule": {"page"},
     "kind": {"OPENED", "UPDATED", "CLOSED"},
     "reason": {*get_args(Reason), "ahead"},
