@@ -15,11 +15,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Self
 
 import click
 import msgspec
@@ -33,7 +34,7 @@ from streams import topics
 from streams.broker import Broker
 from streams.cli import settings as from_environment
 from streams.clients import reader
-from streams.errors import OperatorError
+from streams.errors import OperatorError, TopicError
 from streams.samples.shop import Incident, Shop
 from streams.samples.traffic import Generator, Pace, Traffic, live
 from streams.samples.web_acl import Attack, WebAcl
@@ -50,6 +51,9 @@ ONCE = 75 * MINUTE
 #: Without --once, incidents come again.
 AGAIN_EVERY = 60 * MINUTE
 SEED = 1
+TOPICS = ("clickstream", "waf")
+#: The history is learnt by then, and with --once the live part is over.
+PATIENCE_SECONDS = 600.0
 
 
 class Expected(msgspec.Struct):
@@ -81,8 +85,8 @@ class Timeline:
         ]
         attacks = [Attack("XSS requests", t + 21 * MINUTE, t + 23 * MINUTE) for t in starts]
         self.sources: list[tuple[str, Generator]] = [
-            ("clickstream", Shop(SEED, failures)),
-            ("waf", WebAcl(SEED, attacks)),
+            (TOPICS[0], Shop(SEED, failures)),
+            (TOPICS[1], WebAcl(SEED, attacks)),
         ]
         self.expected = [
             Expected(
@@ -126,16 +130,16 @@ def command(once: bool, traffic_only: bool) -> None:
             asyncio.run(_traffic(where, timeline, console))
         else:
             with contextlib.ExitStack() as stack:
-                where = stack.enter_context(_surroundings(console))
-                ok = asyncio.run(_demo(where, timeline, console, once=once))
+                worker = stack.enter_context(_surroundings(console))
+                ok = asyncio.run(_demo(worker, timeline, console, once=once))
             sys.exit(0 if ok else 1)
     except KeyboardInterrupt:
         console.print("stopped")
 
 
 @contextlib.contextmanager
-def _surroundings(console: Console) -> Iterator[Settings]:
-    """A broker unless there is one, and a worker, with a directory of their own."""
+def _surroundings(console: Console) -> Iterator[_Worker]:
+    """A worker, and a broker unless there is one, with a directory of their own."""
     where = from_environment()
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -150,38 +154,74 @@ def _surroundings(console: Console) -> Iterator[Settings]:
             stack.callback(broker.stop)
             where = msgspec.structs.replace(where, bootstrap=address)
             console.print(f"Kafka      {address}  (Apache Kafka, up after {time.monotonic() - began:.0f} s)")
+        else:
+            refuse_records(where, TOPICS)
         where = msgspec.structs.replace(where, data=data / "worker", web_port=_free(where.web_port))
-        topics.create(where, ["clickstream", "waf"])
-        stack.enter_context(_worker(where, data))
-        console.print(f"topics     clickstream, waf → {where.prefix}.alerts, .groups, .scores")
+        topics.create(where, TOPICS)
+        worker = stack.enter_context(_Worker(where, data))
+        console.print(f"topics     {', '.join(TOPICS)} → {where.prefix}.alerts, .groups, .scores")
         console.print(f"metrics    http://{where.web_host}:{where.web_port}/metrics")
         console.print(
             f"look       LOOKALIVE_BOOTSTRAP={where.bootstrap} lookalive tail alerts --from-beginning\n"
         )
-        yield where
+        yield worker
 
 
-@contextlib.contextmanager
-def _worker(where: Settings, data: Path) -> Iterator[None]:
-    configuration = data / "demo.toml"
-    configuration.write_text(demo_configuration(), encoding="utf-8")
-    log = (data / "worker.log").open("wb")
-    command = [sys.executable, "-m", "streams", "worker", "-c", str(configuration)]
-    process = subprocess.Popen(command, env=_environment(where), stdout=log, stderr=log)  # noqa: S603
-    try:
-        yield
-        if process.poll() is not None:
-            tail = (data / "worker.log").read_text(errors="replace")[-2000:]
-            message = f"the worker stopped by itself; the end of its log:\n{tail}"
-            raise OperatorError(message)
-    finally:
-        process.terminate()
+def refuse_records(where: Settings, names: Sequence[str]) -> None:
+    """Made-up events are not sent to where somebody's own may be.
+
+    Raises:
+        TopicError: one of the topics holds records.
+    """
+    present = {state.name for state in topics.describe(where, names) if state.partitions is not None}
+    for name in sorted(present.intersection(names)):
+        with reader(where, name, from_beginning=True) as consumer:
+            partitions = consumer.assignment()
+            begin, end = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+        if any(end[partition] > begin[partition] for partition in partitions):
+            message = (
+                f"topic {name!r} at {where.bootstrap} holds records, and the demo would add made-up events "
+                "to them: leave out LOOKALIVE_BOOTSTRAP for a broker of the demo's own, or name another"
+            )
+            raise TopicError(message)
+
+
+class _Worker:
+    """A worker on the demo's configuration; a context manager."""
+
+    def __init__(self, where: Settings, data: Path) -> None:
+        self.where = where
+        self._log = data / "worker.log"
+        configuration = data / "demo.toml"
+        configuration.write_text(demo_configuration(), encoding="utf-8")
+        command = [sys.executable, "-m", "streams", "worker", "-c", str(configuration)]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, env=_environment(where), stdout=log, stderr=log)  # noqa: S603
+
+    def check(self) -> None:
+        """Whether it still runs.
+
+        Raises:
+            OperatorError: it has stopped.
+        """
+        if self._process.poll() is not None:
+            raise self.failure(f"the worker stopped by itself, with status {self._process.returncode}")
+
+    def failure(self, what: str) -> OperatorError:
+        """What went wrong, with the end of the worker's log: the directory is gone when it is read."""
+        tail = self._log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        return OperatorError(f"{what}; the end of its log:\n{tail}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
         try:
-            process.wait(15)
+            self._process.wait(15)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
+            self._process.kill()
+            self._process.wait()
 
 
 def demo_configuration() -> str:
@@ -205,29 +245,39 @@ async def _traffic(where: Settings, timeline: Timeline, console: Console) -> Non
         await live(traffic, timeline.sources, pace, timeline.live)
 
 
-async def _demo(where: Settings, timeline: Timeline, console: Console, *, once: bool) -> bool:
+async def _demo(worker: _Worker, timeline: Timeline, console: Console, *, once: bool) -> bool:
     began = time.time()
     alerts: SimpleQueue[tuple[float, Alert]] = SimpleQueue()
     stop = threading.Event()
-    listener = threading.Thread(target=_listen, args=(where, alerts, stop), daemon=True)
-    listener.start()
-    async with Traffic(where) as traffic:
-        await _send_history(traffic, timeline, console)
-        await _learnt(where, timeline, console)
-        console.print(f"history    {HISTORY // (24 * 60 * MINUTE)} days learnt, {traffic.sent:,} events\n")
-        pace = Pace(timeline.live, SPEED)
-        sending = asyncio.create_task(live(traffic, timeline.sources, pace, timeline.live))
-        story = _Story(timeline, pace, began)
-        while not (once and (story.over or pace.event_time() >= timeline.live + ONCE)):
-            await asyncio.sleep(0.1)
-            if sending.done():
-                sending.result()
-            for arrived, alert in _waiting(alerts):
-                if story.hear(arrived, alert):
-                    console.print(_told(alert), markup=False)
-        sending.cancel()
+    listener = asyncio.create_task(asyncio.to_thread(_listen, worker.where, alerts, stop))
+    patience = asyncio.timeout(PATIENCE_SECONDS)
+    try:
+        async with patience, Traffic(worker.where) as traffic:
+            await _send_history(traffic, timeline, console)
+            await _learnt(worker, timeline, console)
+            days = HISTORY // (24 * 60 * MINUTE)
+            console.print(f"history    {days} days learnt, {traffic.sent:,} events\n")
+            if not once:
+                patience.reschedule(None)
+            pace = Pace(timeline.live, SPEED)
+            sending = asyncio.create_task(live(traffic, timeline.sources, pace, timeline.live))
+            story = _Story(timeline, pace, began)
+            while not (once and (story.over or pace.event_time() >= timeline.live + ONCE)):
+                await asyncio.sleep(0.1)
+                worker.check()
+                for task in (sending, listener):
+                    if task.done():
+                        task.result()
+                for arrived, alert in _waiting(alerts):
+                    if story.hear(arrived, alert):
+                        console.print(_told(alert), markup=False)
+            sending.cancel()
+    except TimeoutError as error:
+        if not patience.expired():
+            raise
+        raise worker.failure(f"the worker was not done within {PATIENCE_SECONDS:.0f} seconds") from error
+    finally:
         stop.set()
-        listener.join(5)
     click.echo(msgspec.json.encode(story.summary(traffic.sent)).decode())
     return story.ok
 
@@ -247,14 +297,15 @@ def _advance(bar: Progress, task: TaskID, since: int, event_time: int) -> None:
     bar.update(task, completed=event_time - since)
 
 
-async def _learnt(where: Settings, timeline: Timeline, console: Console) -> None:
-    """Wait until the worker has scored all of the history."""
+async def _learnt(worker: _Worker, timeline: Timeline, console: Console) -> None:
+    """Wait until the worker has scored all of the history, as long as it runs."""
     detectors = [detector.name for detector in config.parse(demo_configuration()).detectors]
     target = (timeline.live - 2 * INTERVAL) / 1000
     with _progress(console) as bar:
         tasks = {name: bar.add_task(f"{name} learns", total=HISTORY / 1000) for name in detectors}
         while True:
-            watermarks = await asyncio.to_thread(_watermarks, where)
+            worker.check()
+            watermarks = await asyncio.to_thread(_watermarks, worker.where)
             for name, task in tasks.items():
                 bar.update(task, completed=watermarks.get(name, 0) - timeline.history / 1000)
             if all(watermarks.get(name, 0) >= target for name in detectors):
@@ -334,21 +385,25 @@ class _Story:
             return False
         self._alerts += 1
         self._first = self._first or arrived
-        incident = self._meant(alert)
-        if incident is None:
-            self._others += alert.kind == "OPENED"
-        elif alert.kind == "CLOSED":
-            incident.closed = True
-        elif not incident.opened:
-            incident.opened, incident.group, incident.place = True, alert.group, alert.dimensions
-            told_at_best = self._pace.wall_time(int((alert.end + self._lateness).timestamp() * 1000))
-            incident.delay_seconds = round(max(0.0, arrived - told_at_best), 2)
+        told = next((i for i in self._timeline.expected if i.group == alert.group), None)
+        if told is not None:
+            told.closed = told.closed or alert.kind == "CLOSED"
+        elif alert.kind == "OPENED":
+            self._opened(arrived, alert)
         return True
 
+    def _opened(self, arrived: float, alert: Alert) -> None:
+        incident = self._meant(alert)
+        if incident is None:
+            self._others += 1
+            return
+        incident.opened, incident.group, incident.place = True, alert.group, alert.dimensions
+        told_at_best = self._pace.wall_time(int((alert.end + self._lateness).timestamp() * 1000))
+        incident.delay_seconds = round(max(0.0, arrived - told_at_best), 2)
+
     def _meant(self, alert: Alert) -> Expected | None:
+        """The incident that a new group can be: of its detector, at its time, and not told of yet."""
         for incident in self._timeline.expected:
-            if incident.group == alert.group:
-                return incident
             during = incident.start < alert.end <= incident.end + timedelta(minutes=10)
             if alert.detector == incident.detector and not incident.opened and during:
                 return incident
