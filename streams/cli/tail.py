@@ -5,7 +5,9 @@ It belongs to no group, so that looking changes nothing.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -41,6 +43,9 @@ class SeriesScore(msgspec.Struct, frozen=True, gc=False):
     confidence: float
     phase: Phase
 
+
+#: In JSON it stands in strings alone, where an escape means the same.
+_UNPRINTABLE = re.compile(r"[^ -~]+")
 
 _encode = msgspec.json.Encoder().encode
 _decode_scores = msgspec.json.Decoder(IntervalScores).decode
@@ -102,7 +107,7 @@ LINES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
 def command(topic: str, from_beginning: bool, until_idle: float | None, limit: int | None) -> None:
     """Print what is on an internal topic as JSON lines.
 
-    Without --until-idle or --max it follows until Ctrl-C.
+    Without --until-idle or --max it follows until Ctrl-C. On a terminal all but plain ASCII is escaped.
     """
     out = click.get_binary_stream("stdout")
     try:
@@ -117,14 +122,28 @@ def command(topic: str, from_beginning: bool, until_idle: float | None, limit: i
 
 def _print(batches: Iterable[list[bytes]], limit: int | None, out: BinaryIO) -> None:
     left = limit
+    on_terminal = out.isatty()
     for lines in batches:
         printed = lines if left is None else lines[:left]
+        if on_terminal:
+            printed = [printable(line) for line in printed]
         out.write(b"".join(line + b"\n" for line in printed))
         out.flush()
         if left is not None:
             left -= len(printed)
             if left <= 0:
                 return
+
+
+def printable(line: bytes) -> bytes:
+    r"""A JSON line that a terminal only shows: what strangers wrote neither steers it nor reorders it.
+
+    >>> printable('"\x9b2J \x7f ü"'.encode())
+    b'"\\u009b2J \\u007f \\u00fc"'
+    """
+    return _UNPRINTABLE.sub(
+        lambda found: json.dumps(found[0])[1:-1], line.decode("utf-8", "replace")
+    ).encode()
 
 
 def read(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from detectors.records import IntervalScores, Partial, Watermark
 from streams.cli import main
+from streams.cli.tail import _print
 from streams.settings import Settings
 from streams.topics import create
 
@@ -170,3 +173,23 @@ def test_an_unreachable_broker_is_one_sentence(settings: Settings) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: no Kafka answers at 127.0.0.1:1 ")
     assert result.stderr.count("\n") == 1
+
+
+#: What would clear a screen, reorder a line or hide a part of it, and letters that do nothing.
+HOSTILE = '{"x":"\x9b2J \x7f \u202e \U000e0041 ü\\n"}'.encode()
+
+
+def test_a_terminal_gets_nothing_that_could_steer_it() -> None:
+    ours, terminal = os.openpty()
+    with open(terminal, "wb", buffering=0) as out, open(ours, "rb", buffering=0) as screen:
+        _print([[HOSTILE, b"\xff\x1b]0;no JSON\x07"]], None, out)
+        shown = screen.read(4096).splitlines()
+    assert shown[0] == rb'{"x":"\u009b2J \u007f \u202e \udb40\udc41 \u00fc\n"}'
+    assert json.loads(shown[0]) == json.loads(HOSTILE)
+    assert shown[1] == rb"\ufffd\u001b]0;no JSON\u0007"
+
+
+def test_a_pipe_gets_every_byte_as_it_is() -> None:
+    out = io.BytesIO()
+    _print([[HOSTILE]], None, out)
+    assert out.getvalue() == HOSTILE + b"\n"
