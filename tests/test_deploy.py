@@ -8,13 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
 from detectors.config import load, parse
+from streams.formats.decoding import Reason
 from streams.kafka_runtime import JARS
 from streams.metrics import Metrics
 from streams.settings import from_environment
@@ -109,6 +110,13 @@ def test_every_rule_says_how_bad_it_is_what_happened_and_what_to_do() -> None:
 def test_every_runbook_belongs_to_a_rule() -> None:
     named = {rule["annotations"]["runbook_url"] for rule in rules()}
     assert named == {f"docs/runbooks/{path.name}" for path in (ROOT / "docs" / "runbooks").glob("*.md")}
+
+
+def test_the_rules_are_tested_with_reasons_that_there_are() -> None:
+    tested = (DEPLOY / "prometheus" / "lookalive.rules.test.yml").read_text(encoding="utf-8")
+    used = set(re.findall(r'reason="(\w+)"', tested))
+    assert used
+    assert used <= set(get_args(Reason))
 
 
 @pytest.mark.prometheus
