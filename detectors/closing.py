@@ -83,7 +83,11 @@ class Closer:
             if partial.block == 0:
                 self._count_late(partial)
             return
-        self._open.setdefault(partial.start, {})[partial.partition, partial.block] = partial
+        blocks = self._open.setdefault(partial.start, {})
+        known = blocks.get((partial.partition, partial.block))
+        # A partition only ever counts more: with fewer events it is one that was overtaken.
+        if known is None or known.events <= partial.events:
+            blocks[partial.partition, partial.block] = partial
 
     def _count_late(self, partial: Partial) -> None:
         progress = self._progress.get(partial.partition)

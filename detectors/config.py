@@ -67,8 +67,10 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock: Literal["wall", "event"] = "wall"
     #: A partition that is read to its end and silent for this long holds no interval open.
     idle_timeout: timedelta = timedelta(seconds=1)
-    #: How far an event may be ahead of its time and still be believed.
-    max_ahead: timedelta = timedelta(hours=1)
+    #: How far an event may be ahead of its time and still be believed: of its Kafka record with
+    #: `clock = "wall"`, an hour if nothing is said; of its partition's newest event with `"event"`, a
+    #: day or sixteen intervals, whichever is longer.
+    max_ahead: timedelta | None = None
     #: For `json`: path of the event time, and its unit (`auto` tells s, ms, us, ns by magnitude).
     time: str | None = None
     time_unit: Literal["auto", "s", "ms", "us", "ns", "iso"] = "auto"
@@ -287,6 +289,8 @@ def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
 def _contradictions(config: Config) -> Iterator[str]:
     yield from _repeated("detector", [detector.name for detector in config.detectors])
     yield from _repeated("alert", [rule.name for rule in config.alerts])
+    topics = [source.topic for source in config.sources.values()]
+    yield from (f"{problem}, one source a topic" for problem in _repeated("topic", topics))
     for name, source in config.sources.items():
         yield from _bad_source(source, config.fields_of(name), f"source {name!r}")
     for detector in config.detectors:
@@ -311,8 +315,8 @@ def _contradictions(config: Config) -> Iterator[str]:
 
 
 def _bad_source(source: Source, fields: Iterable[str], where: str) -> Iterator[str]:
-    for name in ("idle_timeout", "max_ahead"):
-        if getattr(source, name) < timedelta(0):
+    for name, length in (("idle_timeout", source.idle_timeout), ("max_ahead", source.max_ahead)):
+        if length is not None and length < timedelta(0):
             yield f"{where}: {name} cannot be negative"
     names: dict[str, str] = {}
     for field in sorted({*fields, *source.fields}):

@@ -11,7 +11,7 @@ from detectors.alerting import Alerter
 from detectors.closing import Closer
 from detectors.config import Config, Detector
 from detectors.folding import Fold, Refused
-from detectors.grouping import Grouper
+from detectors.grouping import Grouper, shortened
 from detectors.records import Alert, AnomalyGroup, Event, IntervalScores, Partial, Watermark
 from detectors.scorer import Scorer
 
@@ -69,5 +69,5 @@ class _Lane:
             scores = self._scorer.score(interval)
             yield scores
             for group in self._grouper.group(scores):
-                yield group
+                yield shortened(group)
                 yield from self._alerter.alert(group)

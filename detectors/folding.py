@@ -24,8 +24,10 @@ from detectors.records import Event, Partial, Place, Watermark, attribute
 
 #: So many events in a row that are ahead of their partition are no outliers: time has moved.
 JUMP_AFTER = 16
-#: Rows of a Partial that are sent in one message.
-BLOCK_ROWS = 4_000
+#: How far events may be ahead if nothing is said: of a live record, and of the newest in a replay.
+AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
+#: About the size of a Partial that is sent in one message, in bytes.
+BLOCK_BYTES = 512 * 1024
 
 
 class Refused(NamedTuple):
@@ -62,7 +64,7 @@ class FoldState(msgspec.Struct):
     offset: int
     arrived: int | None
     newest: int | None
-    ahead: list[tuple[int, int, list[dict[str, Any]]]]
+    ahead: list[tuple[int, int, list[bytes]]]
     detectors: dict[str, DetectorFoldState]
 
 
@@ -164,9 +166,10 @@ class _Clock:
     def __init__(self, source: Source, detectors: Sequence[Detector]) -> None:
         self.newest: int | None = None
         self.live = source.clock == "wall"
-        self._max_ahead = source.max_ahead // MILLISECOND
-        longest = max((d.interval for d in detectors), default=timedelta(0)) // MILLISECOND
-        self._max_step = max(self._max_ahead, JUMP_AFTER * longest)
+        longest = max((d.interval for d in detectors), default=timedelta(0))
+        asked = source.max_ahead
+        self._max_ahead = (AN_HOUR if asked is None else asked) // MILLISECOND
+        self._max_step = (max(A_DAY, JUMP_AFTER * longest) if asked is None else asked) // MILLISECOND
         self._ahead: list[tuple[int, int, Sequence[Event]]] = []
 
     def judge(
@@ -205,14 +208,15 @@ class _Clock:
         if self.newest is None or time > self.newest:
             self.newest = time
 
-    def save(self) -> list[tuple[int, int, list[dict[str, Any]]]]:
-        return [(o, t, [msgspec.structs.asdict(e) for e in events]) for o, t, events in self._ahead]
+    def save(self) -> list[tuple[int, int, list[bytes]]]:
+        # As JSON: only there can a number have any number of digits.
+        encode = msgspec.json.encode
+        return [(offset, time, [encode(event) for event in events]) for offset, time, events in self._ahead]
 
-    def load(
-        self, newest: int | None, ahead: list[tuple[int, int, list[dict[str, Any]]]], kind: type[Event]
-    ) -> None:
+    def load(self, newest: int | None, ahead: list[tuple[int, int, list[bytes]]], kind: type[Event]) -> None:
         self.newest = newest
-        self._ahead = [(o, t, [msgspec.convert(e, kind) for e in events]) for o, t, events in ahead]
+        decode = msgspec.json.Decoder(kind).decode
+        self._ahead = [(offset, time, [decode(event) for event in events]) for offset, time, events in ahead]
 
 
 def _ahead(offset: int, milliseconds: int, of: str) -> Refused:
@@ -313,8 +317,7 @@ class _DetectorFold:
 
     def _partials(self, start: int, interval: OpenInterval) -> Iterator[Partial]:
         places, columns = self._roll_up(interval.leaves)
-        for block in range(max(1, -(-len(places) // BLOCK_ROWS))):
-            rows = slice(block * BLOCK_ROWS, (block + 1) * BLOCK_ROWS)
+        for block, rows in enumerate(_cuts(places, columns)):
             yield Partial(
                 self.name, self._fingerprint, self._partition, block, start, interval.end,
                 interval.events, places[rows], [column[rows] for column in columns],
@@ -358,3 +361,28 @@ class _DetectorFold:
 
     def _unpack(self, wire: list[Any]) -> list[Any]:
         return [a.unpack(packed) for a, packed in zip(self._aggregators, wire, strict=True)]
+
+
+def _cuts(places: Sequence[Place], columns: Sequence[Sequence[Any]]) -> Iterator[slice]:
+    """Rows in pieces of about the same size; one piece where there are no rows."""
+    first, size = 0, 0
+    for row, place in enumerate(places):
+        size += sum(_size(value) for value in place) + sum(_size(column[row]) for column in columns)
+        if size >= BLOCK_BYTES:
+            yield slice(first, row + 1)
+            first, size = row + 1, 0
+    if first < len(places) or not places:
+        yield slice(first, len(places))
+
+
+def _size(packed: Any) -> int:
+    """About how many bytes a value takes on the wire."""
+    match packed:
+        case bytes() | str():
+            return len(packed) + 5
+        case list() | tuple():
+            return 5 + sum(map(_size, packed))
+        case dict():
+            return 5 + sum(_size(key) + _size(value) for key, value in packed.items())
+        case _:
+            return 9

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from detectors.config import AlertRule, Detector
-from detectors.places import contains, named, series_id
+from detectors.places import named, roll_ups, series_id
 from detectors.records import JOINT, Anomaly, AnomalyGroup, Direction, IntervalScores, Place, Score
 
 #: No group opens below this severity, whatever a rule asks for.
@@ -131,8 +131,12 @@ class Grouper:
 
     def _find(self, incident: Sequence[Score]) -> OpenGroup | None:
         """The oldest open group that shares events with the incident."""
+        inner = {score.place for score in incident}
+        outer = {place for score in incident for place in roll_ups(score.place)}
         for group in self._open:
-            if any(_related(place, score.place) for place in group.places for score in incident):
+            if not outer.isdisjoint(group.places):
+                return group
+            if any(not inner.isdisjoint(roll_ups(place)) for place in group.places):
                 return group
         return None
 
@@ -202,7 +206,7 @@ class Grouper:
             end=group.end,
             severity=members[0].anomaly.severity,
             primary=members[0].anomaly,
-            members=[member.anomaly for member in members[:NAMED_MEMBERS]],
+            members=[member.anomaly for member in members],
             members_total=len(members),
         )
 
@@ -216,6 +220,11 @@ class Grouper:
         if state.dimensions != self.detector.dimensions:
             for group in self._open:
                 group.places = []
+
+
+def shortened(group: AnomalyGroup) -> AnomalyGroup:
+    """The group as it is told: of very many members, the most severe."""
+    return msgspec.structs.replace(group, members=group.members[:NAMED_MEMBERS])
 
 
 def importance(detector: Detector, measure: str, severity: float, distance: float) -> tuple[float, ...]:
@@ -237,24 +246,26 @@ def _level(place: Place) -> tuple[bool, ...]:
     return tuple(value is not None for value in place)
 
 
-def _related(a: Place, b: Place) -> bool:
-    return contains(a, b) or contains(b, a)
-
-
 def _connected(anomalies: Sequence[Score]) -> list[list[Score]]:
-    """Anomalies in lists of those that are related, directly or through others; severest list first."""
-    left = sorted(anomalies, key=lambda score: -score.severity)
-    incidents: list[list[Score]] = []
-    while left:
-        incident = [left.pop(0)]
-        places = [incident[0].place]
-        for place in places:
-            near = [score for score in left if _related(place, score.place)]
-            left = [score for score in left if not _related(place, score.place)]
-            incident += near
-            places += {score.place: None for score in near if score.place not in places}
-        incidents.append(incident)
-    return incidents
+    """Anomalies in lists of those that share events, directly or through others; severest list first."""
+    by_place: dict[Place, list[Score]] = {}
+    for score in sorted(anomalies, key=lambda score: -score.severity):
+        by_place.setdefault(score.place, []).append(score)
+    leader = {place: place for place in by_place}
+
+    def lead(place: Place) -> Place:
+        while leader[place] != place:
+            leader[place] = place = leader[leader[place]]
+        return place
+
+    for place in by_place:
+        for outer in roll_ups(place):
+            if outer in leader:
+                leader[lead(outer)] = lead(place)
+    incidents: dict[Place, list[Score]] = {}
+    for place, scores in by_place.items():
+        incidents.setdefault(lead(place), []).extend(scores)
+    return list(incidents.values())
 
 
 def _anomaly(score: Score, dimensions: dict[str, str]) -> Anomaly:

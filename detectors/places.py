@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import product
 from urllib.parse import quote
 
 from detectors.records import Place, Value
@@ -31,17 +32,22 @@ def text(value: Value) -> str:
     ('404', 'true', '(missing)', '%28other)')
     """
     if type(value) is str:
-        if len(value) > LONGEST:
-            digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-            return f"{value[: LONGEST - 17]}~{digest}"
-        return "%28" + value[1:] if value in _RESERVED else value
-    if value is None:
-        return MISSING
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+        said = "%28" + value[1:] if value in _RESERVED else value
+    elif value is None:
+        said = MISSING
+    elif isinstance(value, bool):
+        said = "true" if value else "false"
+    elif isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        said = str(int(value))
+    elif isinstance(value, int) and value.bit_length() > 64:
+        # Python refuses to write thousands of digits in decimal.
+        said = hex(value)
+    else:
+        said = str(value)
+    if len(said) > LONGEST:
+        digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return f"{said[: LONGEST - 17]}~{digest}"
+    return said
 
 
 def rolled_up(place: Place, kept: Sequence[bool]) -> Place:
@@ -53,13 +59,13 @@ def rolled_up(place: Place, kept: Sequence[bool]) -> Place:
     return tuple(value if keep else None for value, keep in zip(place, kept, strict=True))
 
 
-def contains(outer: Place, inner: Place) -> bool:
-    """Whether every event at `inner` is also at `outer`.
+def roll_ups(place: Place) -> list[Place]:
+    """The places that hold every event at `place`, itself among them.
 
-    >>> contains(("web", None), ("web", "DE")), contains(("web", None), ("app", "DE"))
-    (True, False)
+    >>> roll_ups(("web", "DE"))
+    [('web', 'DE'), ('web', None), (None, 'DE'), (None, None)]
     """
-    return all(a is None or a == b for a, b in zip(outer, inner, strict=True))
+    return list(product(*((value,) if value is None else (value, None) for value in place)))
 
 
 def named(dimensions: Sequence[str], place: Place) -> dict[str, str]:

@@ -20,6 +20,9 @@ VERSION = 1
 #: How numpy writes the types of truth values, whole numbers and floats.
 _NUMBERS = re.compile(r"[<>|=][biuf]\d{1,2}")
 
+#: What an operator can do with state that cannot be read.
+WAY_OUT = "start afresh with another LOOKALIVE_GROUP and LOOKALIVE_DATA, which learns from the source topics"
+
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -70,11 +73,11 @@ def decode(data: bytes, kind: type[S]) -> S:
         found = data[0] if data else "nothing"
         message = (
             f"the stored {kind.__name__} has version {found}, this program reads version {VERSION}; "
-            "run the version that wrote it, or start with a new consumer group and data directory"
+            f"run the version that wrote it, or {WAY_OUT}"
         )
         raise StateError(message)
     try:
         return msgspec.msgpack.decode(memoryview(data)[1:], type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        message = f"the stored {kind.__name__} is damaged: {error}"
+        message = f"the stored {kind.__name__} is damaged: {error}; {WAY_OUT}"
         raise StateError(message) from error

@@ -151,6 +151,9 @@ def _faust_app(settings: Settings) -> App:
         web_bind=settings.web_host,
         web_host=settings.web_host,
         web_port=settings.web_port,
+        # Faust's own pages would show what is in the tables.
+        web_tables_enabled=False,
+        web_router_enabled=False,
         Table=SnapshotTable,
     )
     app.transport = Transport(app.conf.broker, app, loop=app.loop)

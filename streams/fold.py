@@ -13,10 +13,10 @@ from detectors.folding import Fold, FoldState, Refused
 from detectors.records import Partial, Watermark, event_type
 from streams.dead_letters import DeadLetter, of_record
 from streams.formats import BadEvent, Format, make_format
-from streams.hop import Hop, Message, Snapshot, Wiring
-from streams.metrics import Metrics
+from streams.hop import Hop, Message, Wiring
+from streams.metrics import Metrics, remove
 from streams.names import Names
-from streams.tables import SnapshotTable
+from streams.tables import Snapshot, SnapshotTable
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -32,19 +32,11 @@ class FoldStep:
         self._metrics = metrics
         # From the start there is a count of what was read, even if all of it is refused.
         metrics.events.labels(source)
-        # After a restart the silence has lasted since the last record came, not since now.
-        away = 0.0 if fold.arrived is None else max(0.0, time.time() - fold.arrived / 1000)
-        self._silent_since = time.monotonic() - away
 
     @property
     def offset(self) -> int:
         """The last record folded."""
         return self.fold.offset
-
-    @property
-    def silent_seconds(self) -> float:
-        """How long ago the last record came."""
-        return time.monotonic() - self._silent_since
 
     def take(self, record: ConsumerRecord) -> Iterable[Message]:
         """Fold a record, or say in a dead letter why not."""
@@ -71,13 +63,12 @@ class FoldStep:
 
     def settle(self) -> Iterable[Message]:
         """The Partials that are finished; counts into the metrics."""
-        self._silent_since = time.monotonic()
         self._count()
         return self._messages(self.fold.ready())
 
-    def tick(self) -> Iterable[Message]:
+    def tick(self, silent_seconds: float) -> Iterable[Message]:
         """What is held so far, for a partition that is read to its end and silent."""
-        return self._messages(self.fold.idle(int(self.silent_seconds * 1000)))
+        return self._messages(self.fold.idle(int(silent_seconds * 1000)))
 
     def _messages(self, records: Iterable[Partial | Watermark]) -> list[Message]:
         return [Message(self._names.partials, r.detector.encode(), _encode(r)) for r in records]
@@ -98,7 +89,15 @@ class FoldStep:
 
     def save(self) -> Snapshot:
         """The open intervals, which are all there is."""
-        return Snapshot(state.encode(self.fold.save()))
+        return Snapshot(self.offset, state.encode(self.fold.save()))
+
+    def referred(self) -> frozenset[bytes]:
+        """No blocks: what is large is cut where it is stored."""
+        return frozenset()
+
+    def retire(self) -> None:
+        """Take back how far the partition is."""
+        remove(self._metrics.last_event, self._source, str(self.fold.partition))
 
 
 class FoldHop(Hop[FoldStep]):
@@ -111,9 +110,14 @@ class FoldHop(Hop[FoldStep]):
         self._fields = wiring.config.fields_of(source)
         self._format = make_format(source, wiring.config.sources[source], self._fields)
 
-    def load(self, partition: int, stored: bytes | None) -> FoldStep:
+    def away(self, step: FoldStep) -> float:
+        """A silence has lasted since the last record came, not since the worker was started again."""
+        arrived = step.fold.arrived
+        return 0.0 if arrived is None else max(0.0, time.time() - arrived / 1000)
+
+    def load(self, partition: int, head: bytes | None) -> FoldStep:
         """Make the step of a source partition."""
         fold = Fold(self.wiring.config, self.source, partition, self.partitions)
-        if stored is not None:
-            fold.load(state.decode(stored, FoldState), event_type(self._fields))
+        if head is not None:
+            fold.load(state.decode(head, FoldState), event_type(self._fields))
         return FoldStep(fold, self._format, self.source, self.wiring.names, self.wiring.metrics)

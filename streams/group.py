@@ -11,10 +11,11 @@ from aiokafka import ConsumerRecord
 from detectors import state
 from detectors.alerting import Alerter, Told
 from detectors.config import Config, Detector
-from detectors.grouping import Grouper, GrouperState
+from detectors.grouping import Grouper, GrouperState, shortened
 from detectors.records import Alert, AnomalyGroup, IntervalScores
-from streams.hop import Hop, Message, Snapshot, Wiring
-from streams.tables import SnapshotTable
+from streams.hop import Hop, Message, Wiring
+from streams.metrics import remove
+from streams.tables import Snapshot, SnapshotTable
 
 _decode = msgspec.json.Decoder(IntervalScores).decode
 _encode = msgspec.json.Encoder().encode
@@ -71,7 +72,7 @@ class GroupStep:
         if lane is None:
             return
         for group in lane.grouper.group(scores):
-            yield Message(self._names.groups, group.id.encode(), _encode(group))
+            yield Message(self._names.groups, group.id.encode(), _encode(shortened(group)))
             self._count_group(group)
             for alert in lane.alerter.alert(group):
                 yield Message(
@@ -103,7 +104,17 @@ class GroupStep:
             name: DetectorGroups(lane.grouper.save(), lane.alerter.save())
             for name, lane in self.lanes.items()
         }
-        return Snapshot(state.encode(GroupState(self.offset, lanes)))
+        return Snapshot(self.offset, state.encode(GroupState(self.offset, lanes)))
+
+    def referred(self) -> frozenset[bytes]:
+        """No blocks: what is large is cut where it is stored."""
+        return frozenset()
+
+    def retire(self) -> None:
+        """Take back what is told of open groups."""
+        for name in self.lanes:
+            remove(self._metrics.groups_open, name)
+            remove(self._metrics.group_severity, name)
 
 
 class GroupHop(Hop[GroupStep]):
@@ -112,12 +123,12 @@ class GroupHop(Hop[GroupStep]):
     def __init__(self, wiring: Wiring, table: SnapshotTable) -> None:
         super().__init__(wiring, wiring.names.scores, table)
 
-    def load(self, partition: int, stored: bytes | None) -> GroupStep:
+    def load(self, partition: int, head: bytes | None) -> GroupStep:
         """Make the step of a partition of the scores."""
         step = GroupStep(self.wiring)
-        if stored is None:
+        if head is None:
             return step
-        snapshot = state.decode(stored, GroupState)
+        snapshot = state.decode(head, GroupState)
         step.offset = snapshot.offset
         for name, detector in snapshot.detectors.items():
             lane = step.lane(name)

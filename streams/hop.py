@@ -8,7 +8,6 @@ input since the snapshot is read again, and gives the same output again.
 from __future__ import annotations
 
 import asyncio
-import struct
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -21,8 +20,9 @@ from faust.types import TP, EventT, StreamT, TopicT
 
 from detectors.config import Config
 from streams import tables
-from streams.metrics import Metrics
+from streams.metrics import Metrics, remove
 from streams.names import Names
+from streams.tables import Snapshot
 from streams.transport import App, BatchConsumer
 
 log = structlog.get_logger(__name__)
@@ -31,8 +31,6 @@ log = structlog.get_logger(__name__)
 SLICE_SECONDS = 0.05
 #: How often a hop that waits to save looks whether there is something to read.
 LOOK_SECONDS = 0.02
-#: A snapshot begins with the last offset it contains, so that this can be read without the rest.
-_OFFSET = struct.Struct(">q")
 
 
 class Message(NamedTuple):
@@ -42,13 +40,6 @@ class Message(NamedTuple):
     key: bytes
     value: bytes
     headers: Mapping[str, bytes] = {}
-
-
-class Snapshot(NamedTuple):
-    """The state of a step as bytes: the large part in blocks, by key, and the head."""
-
-    head: bytes
-    blocks: Mapping[bytes, bytes] = {}
 
 
 class Wiring(NamedTuple):
@@ -76,6 +67,12 @@ class Step(Protocol):
     def save(self) -> Snapshot:
         """The state, containing every record taken."""
 
+    def referred(self) -> frozenset[bytes]:
+        """The keys of the blocks that the last snapshot refers to."""
+
+    def retire(self) -> None:
+        """Take back the metrics of a partition that another worker goes on with."""
+
 
 S = TypeVar("S", bound=Step)
 
@@ -91,81 +88,102 @@ class Hop(ABC, Generic[S]):
         self.app = wiring.app
         self.topic = topic
         self.table = table
-        self.steps: dict[int, S] = {}
+        #: Held while a partition's core is called and what it says is sent: the order of messages in
+        #: the log is the order in which they were true.
+        self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._steps: dict[int, S] = {}
+        self._stored: dict[int, frozenset[bytes]] = {}
         self._last_taken: dict[int, float] = {}
-        self._published: defaultdict[int, list[Awaitable[Any]]] = defaultdict(list)
         self._topics: dict[str, TopicT] = {}
 
     @abstractmethod
-    def load(self, partition: int, stored: bytes | None) -> S:
+    def load(self, partition: int, head: bytes | None) -> S:
         """Make the step of a partition from the head of its snapshot."""
+
+    def away(self, step: S) -> float:
+        """For how long nothing was taken when the step was loaded, in seconds."""
+        return 0.0
 
     def snapshot_offset(self, partition: int) -> int | None:
         """The last record in the snapshot of a partition; None where there is none."""
-        stored = self.table.get(tables.head_key(partition))
-        return None if stored is None else _OFFSET.unpack_from(stored)[0]
+        return tables.contained(self.table, partition)
 
     def step(self, partition: int) -> S:
         """The step of an assigned partition, loaded when it is first asked for."""
-        if partition not in self.steps:
-            stored = self.table.get(tables.head_key(partition))
-            self.steps[partition] = self.load(partition, None if stored is None else stored[_OFFSET.size :])
-            self._last_taken[partition] = time.monotonic()
-        return self.steps[partition]
+        step = self._steps.get(partition)
+        if step is None:
+            head, pieces = tables.read(self.table, partition)
+            step = self._steps[partition] = self.load(partition, head)
+            self._stored[partition] = pieces | step.referred()
+            self._last_taken[partition] = time.monotonic() - self.away(step)
+        return step
 
     def seconds_since_taken(self, partition: int) -> float:
-        """How long ago a step last took a record, or was loaded."""
+        """How long ago the last record of a partition came."""
         return time.monotonic() - self._last_taken[partition]
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """Drop the steps of partitions that are no longer ours: another worker changes their state."""
+        """Drop the steps of partitions: they may be no longer ours, and change elsewhere."""
         for partition in partitions:
-            self.steps.pop(partition, None)
-            self._published.pop(partition, None)
+            step = self._steps.pop(partition, None)
+            if step is not None:
+                step.retire()
+                remove(self.wiring.metrics.lag, self.topic, str(partition))
+                remove(self.wiring.metrics.state_bytes, self.table.name, str(partition))
 
     async def run(self, stream: StreamT[Any]) -> None:
         """Process the batches of one partition until the stream ends."""
-        started = False
         guard = _Contiguity()
         saved = time.monotonic()
+        step: S | None = None
+        sent: list[Awaitable[Any]] = []
         queue = cast(Any, stream).channel.queue
         async for event in cast(Any, stream).noack().events():
             partition = event.message.partition
-            if not started:
+            if step is None:
                 # What an earlier run left behind may be half a batch ahead of its snapshot.
                 self.forget([partition])
-                started = True
-            step = self.step(partition)
+            if step is not self.step(partition):
+                step, sent = self.step(partition), []
             batch = cast(Sequence[ConsumerRecord], event.value)
             if guard.missing(step.offset, batch[0].offset):
                 await self._seek(partition, step.offset + 1)
                 continue
             if guard.stale(step.offset, batch[0].offset):
                 continue
-            await self._process(step, partition, batch)
+            async with self.locks[partition]:
+                sent += await self._process(step, partition, batch)
             # Tables can be written only while an event is processed, so the last one is held until it
             # is time to save, or until there is another.
             while queue.empty() and time.monotonic() < saved + self.save_every:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_SECONDS)
             if time.monotonic() >= saved + self.save_every:
-                await self._save(step, event)
-                saved = time.monotonic()
+                await asyncio.gather(*sent)
+                # Not if a rebalance has dropped the step meanwhile: its partition is read again from the
+                # snapshot that there is, here or elsewhere.
+                if self._steps.get(partition) is step:
+                    await self._save(step, event)
+                saved, sent = time.monotonic(), []
 
-    async def _process(self, step: S, partition: int, batch: Sequence[ConsumerRecord]) -> None:
+    async def _process(
+        self, step: S, partition: int, batch: Sequence[ConsumerRecord]
+    ) -> list[Awaitable[Any]]:
+        self._last_taken[partition] = time.monotonic()
         until = time.monotonic() + SLICE_SECONDS
         outgoing: list[Message] = []
+        sent: list[Awaitable[Any]] = []
         for record in batch:
             if record.offset <= step.offset:
                 continue
             outgoing += step.take(record)
             if time.monotonic() > until:
-                self._published[partition] += await self.publish(outgoing)
+                sent += await self.publish(outgoing)
                 outgoing = []
                 await asyncio.sleep(0)
                 until = time.monotonic() + SLICE_SECONDS
-        self._last_taken[partition] = time.monotonic()
         outgoing += step.settle()
-        self._published[partition] += await self.publish(outgoing)
+        self._last_taken[partition] = time.monotonic()
+        return sent + await self.publish(outgoing)
 
     async def publish(self, messages: Iterable[Message]) -> list[Awaitable[Any]]:
         """Send messages; what comes back can be waited for until the broker has them."""
@@ -180,11 +198,9 @@ class Hop(ABC, Generic[S]):
 
     async def _save(self, step: S, event: EventT[Any]) -> None:
         partition = event.message.partition
-        await asyncio.gather(*self._published.pop(partition, []))
         snapshot = step.save()
-        head = _OFFSET.pack(step.offset) + snapshot.head
-        await tables.write(self.table, snapshot.blocks, (tables.head_key(partition), head))
-        size = len(head) + sum(map(len, snapshot.blocks.values()))
+        self._stored[partition] = await tables.write(self.table, partition, snapshot, self._stored[partition])
+        size = len(snapshot.head) + sum(map(len, snapshot.blocks.values()))
         self.wiring.metrics.state_bytes.labels(self.table.name, str(partition)).set(size)
         event.ack()
 

@@ -5,6 +5,8 @@ Labels are bounded by the configuration: sources, detectors, measures, rules. Ne
 
 from __future__ import annotations
 
+import contextlib
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 900)
@@ -64,3 +66,9 @@ class Metrics:
         )
         self.alerts = counter("alerts_total", "Alerts published.", "rule", "kind")
         self.build = Info("lookalive_build", "The version that runs.", registry=registry)
+
+
+def remove(gauge: Gauge, *labels: str) -> None:
+    """Take a gauge back, if it was ever set: another worker shows it now."""
+    with contextlib.suppress(KeyError):
+        gauge.remove(*labels)

@@ -13,29 +13,26 @@ from detectors.closing import Closer, CloserState
 from detectors.config import Detector
 from detectors.records import Interval, Partial, Watermark
 from detectors.scorer import Block, Scorer, ScorerState
-from streams.hop import Hop, Message, Snapshot, Wiring
-from streams.tables import SnapshotTable, block_key
+from streams.hop import Hop, Message, Wiring
+from streams.metrics import remove
+from streams.tables import Snapshot, SnapshotTable, block_key, blocks
 
 _decode = msgspec.msgpack.Decoder(Partial | Watermark).decode
 _encode = msgspec.json.Encoder().encode
 
 
 class DetectorHead(msgspec.Struct):
-    """One detector in the head of a snapshot; its blocks are of `generation`."""
+    """One detector in the head of a snapshot."""
 
     closer: CloserState
     scorer: ScorerState
-    #: The last record taken when the blocks were written.
+    #: The last record taken when the blocks were written, which names them.
     offset: int
-    generation: int
     blocks: int
 
-
-class StoredBlock(msgspec.Struct):
-    """A block of a snapshot, with the offset of the head that it belongs to."""
-
-    offset: int
-    block: Block
+    def keys(self, partition: int, detector: str) -> list[bytes]:
+        """The keys of the blocks."""
+        return [block_key(partition, detector, self.offset, number) for number in range(self.blocks)]
 
 
 class ScoreHead(msgspec.Struct):
@@ -52,9 +49,9 @@ class _Lane:
         self.closer = Closer(detector)
         self.scorer = Scorer(detector)
         self.fingerprint = detector.fingerprint
-        #: The head that was saved last, while nothing has changed since.
+        #: What was saved last, and whether something has changed since.
         self.saved: DetectorHead | None = None
-        self.generation = 0
+        self.changed = True
         self.counted_late = 0
         self.counted_rejected = 0
 
@@ -86,7 +83,7 @@ class ScoreStep:
         # What was folded under another configuration measures something else.
         if lane is None or news.fingerprint != lane.fingerprint:
             return
-        lane.saved = None
+        lane.changed = True
         for interval in lane.closer.add(news):
             yield self._score(lane, interval)
 
@@ -117,19 +114,28 @@ class ScoreStep:
 
     def save(self) -> Snapshot:
         """Heads of all detectors, and the blocks of those that have changed."""
-        blocks: dict[bytes, bytes] = {}
+        written: dict[bytes, bytes] = {}
         heads: dict[str, DetectorHead] = {}
         for name, lane in self.lanes.items():
-            if lane.saved is None:
-                lane.generation = 1 - lane.generation
+            if lane.saved is None or lane.changed:
                 scorer, rows = lane.scorer.save()
-                for number, block in enumerate(rows):
-                    key = block_key(self._partition, name, lane.generation, number)
-                    blocks[key] = state.encode(StoredBlock(self.offset, block))
-                closer = lane.closer.save()
-                lane.saved = DetectorHead(closer, scorer, self.offset, lane.generation, len(rows))
+                lane.saved = DetectorHead(lane.closer.save(), scorer, self.offset, len(rows))
+                lane.changed = False
+                keys = lane.saved.keys(self._partition, name)
+                written.update(zip(keys, map(state.encode, rows), strict=True))
             heads[name] = lane.saved
-        return Snapshot(state.encode(ScoreHead(self.offset, heads)), blocks)
+        return Snapshot(self.offset, state.encode(ScoreHead(self.offset, heads)), written, self.referred())
+
+    def referred(self) -> frozenset[bytes]:
+        """The keys of all blocks."""
+        saved = [(name, lane.saved) for name, lane in self.lanes.items() if lane.saved is not None]
+        return frozenset(key for name, head in saved for key in head.keys(self._partition, name))
+
+    def retire(self) -> None:
+        """Take back what is told of the detectors."""
+        for name in self.lanes:
+            for gauge in (self._metrics.watermark, self._metrics.series, self._metrics.learning):
+                remove(gauge, name)
 
 
 class ScoreHop(Hop[ScoreStep]):
@@ -141,32 +147,19 @@ class ScoreHop(Hop[ScoreStep]):
     def __init__(self, wiring: Wiring, table: SnapshotTable) -> None:
         super().__init__(wiring, wiring.names.partials, table)
 
-    def load(self, partition: int, stored: bytes | None) -> ScoreStep:
+    def load(self, partition: int, head: bytes | None) -> ScoreStep:
         """Make the step of a partition of the partials."""
         step = ScoreStep(partition, self.wiring)
-        if stored is None:
+        if head is None:
             return step
-        head = state.decode(stored, ScoreHead)
-        step.offset = head.offset
-        for name, detector in head.detectors.items():
+        stored = state.decode(head, ScoreHead)
+        step.offset = stored.offset
+        for name, detector in stored.detectors.items():
             lane = step.lane(name)
             if lane is not None:
-                lane.generation = detector.generation
+                lane.saved = detector
                 lane.closer.load(detector.closer)
-                lane.scorer.load(detector.scorer, self._blocks(partition, name, detector))
+                stored_blocks = blocks(self.table, detector.keys(partition, name))
+                rows = [state.decode(block, Block) for block in stored_blocks]
+                lane.scorer.load(detector.scorer, rows)
         return step
-
-    def _blocks(self, partition: int, name: str, detector: DetectorHead) -> list[Block]:
-        blocks = []
-        for number in range(detector.blocks):
-            stored = self.table.get(block_key(partition, name, detector.generation, number))
-            block = None if stored is None else state.decode(stored, StoredBlock)
-            if block is None or block.offset != detector.offset:
-                # A worker that had lost the partition and did not know it may have written over it.
-                found = "missing" if block is None else f"of a snapshot at offset {block.offset}"
-                message = (
-                    f"block {number} of detector {name!r} is {found}; its head is at offset {detector.offset}"
-                )
-                raise state.StateError(message)
-            blocks.append(block.block)
-        return blocks

@@ -1,18 +1,22 @@
 """Snapshots in RocksDB, with a changelog that is on the broker before anything relies on it.
 
-A snapshot belongs to one partition of one hop: a head record, and blocks for what is large. The head
-names the generation of its blocks; the two generations take turns. So a new snapshot comes true with
-one write, that of its head, however many blocks it has and wherever a crash strikes.
+A snapshot belongs to one partition of one hop: a head record, and blocks for what is large. Blocks are
+named by the snapshot that wrote them, and never written over. So a new snapshot comes true with one
+write, that of its head, wherever a crash strikes, and whoever else still writes; then the blocks that
+only the one before it had are deleted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import faust
 from faust.types import FutureMessage
+
+from detectors.state import WAY_OUT, StateError
 
 #: A snapshot may be as large as the broker takes a message.
 LARGEST = 8 * 1024 * 1024
@@ -36,23 +40,86 @@ class SnapshotTable(faust.Table[bytes, bytes]):
         return taken
 
 
-def head_key(partition: int) -> bytes:
-    """The key of a partition's snapshot; names the partition so that it can be read from anywhere."""
+#: A record of the changelog is at most about this large; a larger head is stored in pieces.
+PIECE = 512 * 1024
+#: What a head begins with: the last offset that the snapshot contains, and how many pieces it has
+#: beside it, so that the offset can be read without the rest.
+_PREFIX = struct.Struct(">qI")
+
+
+class Snapshot(NamedTuple):
+    """The state of a step: a head, the blocks that are new, and the keys of all it refers to."""
+
+    offset: int
+    head: bytes
+    blocks: Mapping[bytes, bytes] = {}
+    referred: frozenset[bytes] = frozenset()
+
+
+def block_key(partition: int, owner: str, offset: int, number: int) -> bytes:
+    """The key of one block of the snapshot at an offset."""
+    return f"{partition}/{owner}/{offset}/{number}".encode()
+
+
+def _head_key(partition: int) -> bytes:
+    # Names the partition so that it can be read from anywhere, not only while an event is processed.
     return f"{partition}/head".encode()
 
 
-def block_key(partition: int, owner: str, generation: int, number: int) -> bytes:
-    """The key of one block of a snapshot."""
-    return f"{partition}/{owner}/{generation}/{number}".encode()
+def contained(table: SnapshotTable, partition: int) -> int | None:
+    """The last offset that the snapshot of a partition contains; None where there is none."""
+    stored = table.get(_head_key(partition))
+    return None if stored is None else int(_PREFIX.unpack_from(stored)[0])
 
 
-async def write(table: SnapshotTable, blocks: Mapping[bytes, bytes], head: tuple[bytes, bytes]) -> None:
-    """Write a snapshot, its head last, and wait until the broker has all of it.
+def read(table: SnapshotTable, partition: int) -> tuple[bytes | None, frozenset[bytes]]:
+    """The head of a partition's snapshot, and the keys of its pieces.
 
-    Must be called while an event of the partition is being processed: Faust's rule for tables.
+    Raises:
+        StateError: a piece is missing.
     """
-    for key, value in blocks.items():
+    stored = table.get(_head_key(partition))
+    if stored is None:
+        return None, frozenset()
+    offset, pieces = _PREFIX.unpack_from(stored)
+    keys = [block_key(partition, "head", offset, number) for number in range(pieces)]
+    return b"".join([stored[_PREFIX.size :], *blocks(table, keys)]), frozenset(keys)
+
+
+def blocks(table: SnapshotTable, keys: Iterable[bytes]) -> Iterator[bytes]:
+    """The blocks of these keys.
+
+    Raises:
+        StateError: one is missing.
+    """
+    for key in keys:
+        stored = table.get(key)
+        if stored is None:
+            message = f"block {key.decode()} of the state in {table.name!r} is missing; {WAY_OUT}"
+            raise StateError(message)
+        yield stored
+
+
+async def write(
+    table: SnapshotTable, partition: int, snapshot: Snapshot, before: frozenset[bytes]
+) -> frozenset[bytes]:
+    """Write a snapshot, wait until the broker has all of it, and delete what only the one before had.
+
+    `before` are the keys of that one; the keys of this one are returned. Must be called while an event
+    of the partition is processed: Faust's rule for tables.
+    """
+    head = snapshot.head
+    cuts = range(PIECE, len(head), PIECE)
+    pieces = {
+        block_key(partition, "head", snapshot.offset, number): head[at : at + PIECE]
+        for number, at in enumerate(cuts)
+    }
+    for key, value in {**snapshot.blocks, **pieces}.items():
         table[key] = value
-    table[head[0]] = head[1]
+    table[_head_key(partition)] = _PREFIX.pack(snapshot.offset, len(pieces)) + head[:PIECE]
     # No other partition's writes can be among these: nothing was awaited since the first.
     await asyncio.gather(*table.take_unconfirmed())
+    referred = snapshot.referred | frozenset(pieces)
+    for key in before - referred:
+        del table[key]
+    return referred

@@ -31,9 +31,14 @@ async def tick(app: App, folds: Sequence[FoldHop]) -> None:
     for hop in folds:
         timeout = hop.wiring.config.sources[hop.source].idle_timeout.total_seconds()
         for partition in assigned(app, hop):
-            step = hop.step(partition)
-            if step.silent_seconds >= timeout and await lag(app, hop, partition) == 0:
-                sent += await hop.publish(step.tick())
+            if hop.locks[partition].locked():
+                continue
+            async with hop.locks[partition]:
+                if await lag(app, hop, partition) != 0 or partition not in assigned(app, hop):
+                    continue
+                silent = hop.seconds_since_taken(partition)
+                if silent >= timeout:
+                    sent += await hop.publish(hop.step(partition).tick(silent))
     await asyncio.gather(*sent)
 
 
@@ -46,13 +51,14 @@ async def watch(app: App, hops: Iterable[Hop[Any]]) -> None:
             if behind is None:
                 continue
             hop.wiring.metrics.lag.labels(hop.topic, str(partition)).set(behind)
-            if behind == 0 or hop.seconds_since_taken(partition) < LOST_AFTER_SECONDS:
+            taken = hop.step(partition).offset
+            if behind == 0 or taken < 0 or hop.seconds_since_taken(partition) < LOST_AFTER_SECONDS:
                 continue
             tp = TP(hop.topic, partition)
-            fetched = await consumer.position(tp)
-            if fetched is not None and fetched >= consumer.highwater(tp) and hop.step(partition).offset >= 0:
+            fetched, end = await consumer.fetched(tp), consumer.log_end(tp)
+            if fetched is not None and end is not None and fetched >= end:
                 log.warning("records_lost_on_the_way", topic=hop.topic, partition=partition, records=behind)
-                await consumer.seek_back({tp: hop.step(partition).offset + 1})
+                await consumer.seek_back({tp: taken + 1})
 
 
 def assigned(app: App, hop: Hop[Any]) -> list[int]:
@@ -63,13 +69,14 @@ def assigned(app: App, hop: Hop[Any]) -> list[int]:
 
 
 async def lag(app: App, hop: Hop[Any], partition: int) -> int | None:
-    """Records in the log that the hop has not taken; None while the broker has not said."""
+    """Records in the log that the hop has not taken; None while the broker has not just said."""
+    consumer = cast(BatchConsumer, app.consumer)
     tp = TP(hop.topic, partition)
-    end: int | None = app.consumer.highwater(tp)
+    end = consumer.log_end(tp)
     if end is None:
         return None
     taken: int = hop.step(partition).offset + 1
-    if taken == 0 and (position := await app.consumer.position(tp)) is not None and position >= end:
+    if taken == 0 and (fetched := await consumer.fetched(tp)) is not None and fetched >= end:
         # Nothing was ever taken, and nothing is there: what there was has been deleted.
         return 0
     return max(0, end - taken)

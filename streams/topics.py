@@ -6,7 +6,7 @@ way that matters, the difference comes back in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 import msgspec
@@ -67,12 +67,20 @@ def internal_topics(settings: Settings) -> list[Topic]:
     ]
 
 
-def source_topics(settings: Settings, names: Iterable[str]) -> list[Topic]:
-    """The topics that events come from; they belong to others, so the broker's defaults are theirs."""
+def source_topics(settings: Settings, names: Collection[str]) -> list[Topic]:
+    """The topics that events come from; they belong to others, so the broker's defaults are theirs.
+
+    Raises:
+        TopicError: one is a topic of ours.
+    """
+    ours = {topic.name for topic in internal_topics(settings)} & set(names)
+    if ours:
+        message = f"topic {min(ours)!r} is for results: a source cannot read it; set another LOOKALIVE_PREFIX"
+        raise TopicError(message)
     return [Topic(name, "events", settings.partitions) for name in sorted(set(names))]
 
 
-def describe(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
+def describe(settings: Settings, sources: Collection[str]) -> list[TopicState]:
     """The topics beside what the cluster has; changes nothing.
 
     Raises:
@@ -82,7 +90,7 @@ def describe(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
         return _states(admin, _wanted(settings, sources), created=set())
 
 
-def create(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
+def create(settings: Settings, sources: Collection[str]) -> list[TopicState]:
     """Create the topics that are missing, and leave the others as they are.
 
     Raises:
@@ -93,7 +101,7 @@ def create(settings: Settings, sources: Iterable[str]) -> list[TopicState]:
         return _states(admin, wanted, _create_missing(admin, settings, wanted))
 
 
-def _wanted(settings: Settings, sources: Iterable[str]) -> list[Topic]:
+def _wanted(settings: Settings, sources: Collection[str]) -> list[Topic]:
     return [*source_topics(settings, sources), *internal_topics(settings)]
 
 

@@ -15,17 +15,25 @@ test_transport.py` fails loudly when Faust or aiokafka change under it. It diffe
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, cast
 
 import faust
 import structlog
 from aiokafka import ConsumerRecord
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT
 from faust.types.tuples import Message
 
 log = structlog.get_logger(__name__)
+
+#: What was heard of a partition's end so long ago still holds; an idle poll takes 1.5 s at most.
+FRESH_SECONDS = 3.0
+#: How often a batch that nobody expects is read again before the worker gives up.
+ATTEMPTS = 20
 
 
 class Batch(NamedTuple):
@@ -108,6 +116,28 @@ class BatchConsumer(driver.Consumer):
         await self.seek_back(seeks)
         return {**positions, **seeks}
 
+    def log_end(self, tp: TP) -> int | None:
+        """The end of a partition's log, as of a poll just now; None where it is not known or not ours.
+
+        After a pause of the process the last known end is old news: more may be waiting there.
+        """
+        consumer = self._thread._consumer
+        if consumer is None or tp not in self.assignment():
+            return None
+        polled = consumer.last_poll_timestamp(tp)
+        if polled is None or abs(time.time() - polled / 1000) > FRESH_SECONDS:
+            return None
+        end: int | None = consumer.highwater(tp)
+        return end
+
+    async def fetched(self, tp: TP) -> int | None:
+        """The offset that is fetched next; None where the partition is not ours."""
+        try:
+            return await self.position(tp)
+        except IllegalStateError:
+            # Taken away while we asked.
+            return None
+
     async def seek_back(self, positions: Mapping[TP, int]) -> None:
         """Read again from these offsets."""
         if positions:
@@ -143,16 +173,17 @@ class BatchConsumer(driver.Consumer):
         """
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        while True:
+        for attempt in range(1, ATTEMPTS + 1):
             try:
-                await super()._drain_messages(fetcher)
+                return await super()._drain_messages(fetcher)
             except KeyError as error:
                 # After a restart with an empty data directory a batch can arrive before the
                 # conductor has a callback for its partition. Read it again.
-                log.warning("batch_before_assignment", partition=str(error))
+                log.warning("batch_before_assignment", partition=str(error), attempt=attempt)
+                if attempt == ATTEMPTS:
+                    raise
+                await asyncio.sleep(0.1 * attempt)
                 await self.perform_seek()
-            else:
-                return
 
 
 class Transport(driver.Transport):

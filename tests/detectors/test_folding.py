@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detectors import folding, state
 from detectors.config import Config, Measure
-from detectors.folding import JUMP_AFTER, Fold, FoldState
+from detectors.folding import BLOCK_BYTES, JUMP_AFTER, Fold, FoldState
 from detectors.records import Event, Partial, Watermark
 from tests.detectors.builders import MINUTE, ORDERS, Click, config, detector, event, fold, ms
 
@@ -28,6 +28,8 @@ MEASURES = [
     Measure(name="share", ratio=("app_orders", "orders")),
 ]
 SHOP = detector(dimensions=("platform", "marketplace"), measures=MEASURES, lateness=timedelta(seconds=30))
+
+HOUR = timedelta(hours=1)
 
 Key = tuple[str, int, int, int]
 
@@ -119,7 +121,7 @@ def test_an_interval_of_filtered_events_is_told_empty() -> None:
 
 
 def test_a_partial_of_many_places_comes_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(folding, "BLOCK_BYTES", 30)
     shop = fold(config(detector(dimensions=("platform",))))
     send(shop, [event("12:00", platform=name) for name in ("web", "app", "tv", "web")])
     send(shop, [event("12:01")])
@@ -130,6 +132,29 @@ def test_a_partial_of_many_places_comes_in_blocks(monkeypatch: pytest.MonkeyPatc
     assert [block.places for block in blocks] == [[(None,), ("web",)], [("app",), ("tv",)]]
     assert [block.columns for block in blocks] == [[[4, 2]], [[1, 1]]]
     assert {block.events for block in blocks} == {4}
+
+
+def test_no_block_is_larger_than_a_record_may_be() -> None:
+    users = Measure(name="users", aggregation="distinct", field="user")
+    shop = fold(config(detector(dimensions=("platform",), measures=[users])))
+    send(shop, [event("12:00", platform=f"p{n % 300}", user=f"u{n}") for n in range(30_000)])
+    send(shop, [event("12:01")])
+
+    blocks = partials(shop.ready())
+
+    sizes = [len(msgspec.msgpack.encode(block)) for block in blocks]
+    assert sum(sizes) > BLOCK_BYTES > max(sizes) / 1.1
+    assert sum(len(block.places) for block in blocks) == 301
+
+
+def test_a_number_without_end_in_an_event_that_waits_can_be_stored() -> None:
+    shop = fold(config(max_ahead=HOUR))
+    send(shop, [event("12:00"), event("20:00", platform=1 << 200)])
+
+    again = reloaded(config(max_ahead=HOUR), stored(shop))
+    send(again, [event("20:00")] * (JUMP_AFTER - 1))
+
+    assert again.events == JUMP_AFTER
 
 
 def test_places_beyond_max_series_are_other_and_still_count_in_their_roll_ups() -> None:
@@ -309,7 +334,7 @@ def test_in_a_replay_an_event_far_ahead_waits() -> None:
 
 
 def test_a_step_of_some_intervals_is_not_far() -> None:
-    shop = fold(config(detector(interval=timedelta(days=1)), max_ahead=timedelta(0)))
+    shop = fold(config(detector(interval=timedelta(days=1))))
 
     send(shop, [event("12:00"), event("156:00")])
 
@@ -317,7 +342,7 @@ def test_a_step_of_some_intervals_is_not_far() -> None:
 
 
 def test_a_live_record_without_a_time_is_judged_as_in_a_replay() -> None:
-    shop = fold(config(clock="wall"))
+    shop = fold(config(clock="wall", max_ahead=HOUR))
     for offset, at in enumerate(("12:00", "20:00")):
         shop.fold(offset, -1, [event(at)])
 
@@ -325,7 +350,7 @@ def test_a_live_record_without_a_time_is_judged_as_in_a_replay() -> None:
 
 
 def test_it_is_refused_when_time_has_not_moved() -> None:
-    shop = fold(config())
+    shop = fold(config(max_ahead=HOUR))
     send(shop, [event("12:00"), event("20:00"), event("21:00")])
 
     refused = send(shop, [event("12:00:01")])
@@ -336,7 +361,7 @@ def test_it_is_refused_when_time_has_not_moved() -> None:
 
 
 def test_one_that_is_very_old_does_not_say_that_time_has_not_moved() -> None:
-    shop = fold(config())
+    shop = fold(config(max_ahead=HOUR))
     send(shop, [event("12:00"), *[event("20:00")] * (JUMP_AFTER - 1)])
 
     assert send(shop, [event("10:59:59")]) == []
@@ -346,7 +371,7 @@ def test_one_that_is_very_old_does_not_say_that_time_has_not_moved() -> None:
 
 
 def test_after_sixteen_in_a_row_time_has_moved_and_all_are_folded() -> None:
-    shop = fold(config())
+    shop = fold(config(max_ahead=HOUR))
     run = [event(ms("20:01") - n * 1_000) for n in range(JUMP_AFTER)]
     send(shop, [event("12:00"), *run[:-1]])
     assert (shop.newest, shop.events) == (ms("12:00"), 1)
@@ -364,10 +389,10 @@ def test_after_sixteen_in_a_row_time_has_moved_and_all_are_folded() -> None:
 
 
 def test_a_run_goes_on_after_a_restart_in_its_middle() -> None:
-    shop = fold(config())
+    shop = fold(config(max_ahead=HOUR))
     send(shop, [event("12:00"), *[event("20:00", user="ada")] * 10])
 
-    again = reloaded(config(), stored(shop))
+    again = reloaded(config(max_ahead=HOUR), stored(shop))
     send(again, [event("20:00")] * (JUMP_AFTER - 10))
 
     assert again.newest == ms("20:00")

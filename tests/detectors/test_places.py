@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.places import LONGEST, contains, named, rolled_up, series_id, text
+from detectors.places import LONGEST, named, roll_ups, rolled_up, series_id, text
 from detectors.records import Place, Value
 
 VALUES = st.one_of(
@@ -49,15 +49,20 @@ def test_half_a_character_is_no_reason_to_fail() -> None:
 def test_a_roll_up_contains_what_it_rolls_up(place: Place, kept: tuple[bool, bool]) -> None:
     outer = rolled_up(place, kept)
 
-    assert contains(outer, place)
-    assert contains(place, outer) == (outer == place)
+    assert outer in roll_ups(place)
+    assert (place in roll_ups(outer)) == (outer == place)
     assert rolled_up(outer, kept) == outer
 
 
 def test_the_total_contains_all_and_siblings_contain_nothing_of_each_other() -> None:
-    assert contains((None, None), ("web", "DE"))
-    assert not contains(("web", "DE"), ("web", "FR"))
-    assert not contains(("web", None), (None, "DE"))
+    assert (None, None) in roll_ups(("web", "DE"))
+    assert ("web", "DE") not in roll_ups(("web", "FR"))
+    assert ("web", None) not in roll_ups((None, "DE"))
+
+
+@pytest.mark.parametrize("value", [1 << 20_000, -(1 << 20_000), 1 << 63, 1e300, 1.5e-300], ids=range(5))
+def test_a_number_of_any_length_is_bounded_text(value: float) -> None:
+    assert 1 <= len(text(value)) <= LONGEST
 
 
 def test_a_place_is_named_without_what_is_rolled_up() -> None:
