@@ -5,7 +5,9 @@ source topics → fold → {prefix}.partials → score → {prefix}.scores → g
 
 from __future__ import annotations
 
+import os
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from typing import Any, cast
@@ -31,6 +33,9 @@ from streams.tables import LARGEST, SnapshotTable
 from streams.transport import App, RawSchema, Transport
 
 log = structlog.get_logger(__name__)
+
+#: A worker that has failed has so long to stop in order.
+STOP_SECONDS = 10.0
 
 
 class Worker:
@@ -101,6 +106,10 @@ class Worker:
                 raise
             log.exception("worker_failed")
             self.failure = self.failure or error
+            # The state is as good after a crash as after an orderly stop, which may hang for the fault.
+            last_resort = threading.Timer(STOP_SECONDS, os._exit, [1])
+            last_resort.daemon = True
+            last_resort.start()
             await self.app.crash(error)
             raise
 

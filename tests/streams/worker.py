@@ -109,8 +109,9 @@ def running_worker(config_text: str, settings: Settings) -> Iterator[RunningWork
         worker.wait_ready()
         yield worker
     except BaseException:
-        # The first problem is the one to see.
+        # The first problem is the one to see; pytest shows what the worker had to say of it.
         worker.kill()
+        sys.stderr.write(worker.log()[-5000:])
         raise
     worker.close()
 
