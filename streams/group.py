@@ -62,6 +62,7 @@ class GroupStep:
             for detector in self._config.detectors:
                 if detector.name == name:
                     self.lanes[name] = _Lane(self._config, detector)
+                    self._metrics.detection_delay.labels(name)
         return self.lanes.get(name)
 
     def take(self, record: ConsumerRecord) -> Iterable[Message]:

@@ -73,6 +73,7 @@ class ScoreStep:
         """The lane of a detector; None where the configuration knows it no more."""
         if detector not in self.lanes and detector in self._config:
             self.lanes[detector] = _Lane(self._config[detector])
+            self._metrics.close_delay.labels(detector)
         return self.lanes.get(detector)
 
     def take(self, record: ConsumerRecord) -> Iterable[Message]:
