@@ -59,7 +59,7 @@ Where = dict[FieldName, Scalar | list[Scalar] | Matcher]
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where events come from: a Kafka topic and how its records are read."""
 
-    topic: str
+    topic: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
     #: Name of an input format: `json`, `clickstream`, `aws-waf`.
     format: str
     #: `wall`: events are about now; when all is silent, time passes with the clock.

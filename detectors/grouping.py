@@ -107,7 +107,10 @@ class Grouper:
         anomalies = [
             score
             for score in scores.rows()
-            if score.severity >= self._joins and score.phase == "active" and _level(score.place) in watched
+            if score.severity >= self._joins
+            and score.phase == "active"
+            and _level(score.place) in watched
+            and is_outside(score)
         ]
         changed: list[OpenGroup] = []
         joined: set[str] = set()
@@ -232,6 +235,17 @@ def importance(detector: Detector, measure: str, severity: float, distance: floa
     funnel = detector.funnel
     position = funnel.index(measure) if measure in funnel else len(funnel)
     return severity, -position, distance
+
+
+def is_outside(score: Score) -> bool:
+    """Whether a value is outside its band; true where there is no value or no band.
+
+    Severity also remembers what was off a while ago. A value that is as it should be is no anomaly, and
+    does not keep a group open.
+    """
+    if score.value is None or score.lower is None or score.upper is None:
+        return True
+    return not score.lower <= score.value <= score.upper
 
 
 def deviation(score: Score) -> float:

@@ -34,8 +34,8 @@ from streams.transport import App, RawSchema, Transport
 
 log = structlog.get_logger(__name__)
 
-#: A worker that has failed has so long to stop in order.
-STOP_SECONDS = 10.0
+#: A worker that has failed, or is told to stop, has so long to do it in order.
+STOP_SECONDS = 15.0
 
 
 class Worker:
@@ -63,6 +63,7 @@ class Worker:
         for hop in self.hops:
             self._run(hop)
         cast(Any, self.app.on_partitions_revoked).connect(self._forget)
+        cast(Any, self.app.on_before_shutdown).connect(self._stopping)
         self.app.task(self._never_fail(ticks.forever, ticks.EVERY_SECONDS, ticks.tick, self.app, self.folds))
         self.app.task(self._never_fail(ticks.forever, 1.0, ticks.watch, self.app, self.hops))
         self._pages(metrics.registry)
@@ -106,12 +107,19 @@ class Worker:
                 raise
             log.exception("worker_failed")
             self.failure = self.failure or error
-            # The state is as good after a crash as after an orderly stop, which may hang for the fault.
-            last_resort = threading.Timer(STOP_SECONDS, os._exit, [1])
-            last_resort.daemon = True
-            last_resort.start()
+            self._stop_by_force_if_need_be()
             await self.app.crash(error)
             raise
+
+    async def _stopping(self, *_: Any, **__: Any) -> None:
+        self._stop_by_force_if_need_be()
+
+    @staticmethod
+    def _stop_by_force_if_need_be() -> None:
+        """An orderly stop may hang for a fault, or for a broker that is gone; the state is safe as it is."""
+        last_resort = threading.Timer(STOP_SECONDS, os._exit, [1])
+        last_resort.daemon = True
+        last_resort.start()
 
     def _pages(self, registry: CollectorRegistry) -> None:
         async def metrics(_: Any, __: Any) -> http.Response:

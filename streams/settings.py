@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: State of the worker and of the program's own broker; one directory a worker.
     data: Path = Path(".lookalive")
     #: Consumer group; workers of one group share the partitions.
-    group: str = "lookalive"
+    group: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")] = "lookalive"
     #: Internal topics are called `{prefix}.partials` and so on.
     prefix: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")] = "lookalive"
     web_host: str = "127.0.0.1"

@@ -5,6 +5,7 @@ Exit status: 0 done, 1 found problems, 2 cannot do that, with one sentence that 
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import os
 from pathlib import Path
@@ -53,9 +54,20 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except (OperatorError, ConfigError) as error:
-            refusal = click.ClickException(str(error))
-            refusal.exit_code = 2
-            raise refusal from error
+            raise _refusal(str(error)) from error
+        except gzip.BadGzipFile as error:
+            raise _refusal(f"a file ending in .gz is not gzip: {error}") from error
+        except OSError as error:
+            # A file that cannot be read or written is the operator's; what else the system says is a bug.
+            if error.filename is None:
+                raise
+            raise _refusal(f"{error.filename}: {error.strerror}") from error
+
+
+def _refusal(sentence: str) -> click.ClickException:
+    refusal = click.ClickException(sentence)
+    refusal.exit_code = 2
+    return refusal
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

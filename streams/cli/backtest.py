@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -64,7 +65,8 @@ def command(
 ) -> None:
     """Run a configuration over files of past events, without Kafka.
 
-    Prints the alerts that would have been sent. The files hold JSON lines.
+    Prints the alerts that would have been sent. The files hold JSON lines. Exit status 1 when there was no
+    event in them that could be used.
     """
     what = config.load(configuration)
     name = _source(what, source)
@@ -90,6 +92,9 @@ def command(
         click.echo(_encode(tally))
     else:
         Console(stderr=True).print(_table(tally))
+    if not tally.events:
+        # Nothing of what was given could be used.
+        sys.exit(1)
 
 
 def _source(what: Config, asked: str | None) -> str:

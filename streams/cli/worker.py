@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import socket
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import faust
@@ -14,8 +17,13 @@ from streams import logs, topics
 from streams.app import Worker
 from streams.cli import configuration_option, settings
 from streams.cli.check import watch
+from streams.errors import SettingsError
+from streams.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+#: Files that stay open, and locked, as long as the process lives.
+_claimed: list[BinaryIO] = []
 
 
 @click.command(epilog="Example: LOOKALIVE_BOOTSTRAP=localhost:9092 lookalive worker -c lookalive.toml")
@@ -30,6 +38,7 @@ def command(configuration: Path) -> None:
     what = config.load(configuration)
     watch(what)
     logs.configure(where)
+    _claim(where)
     states = topics.create(where, [source.topic for source in what.sources.values()])
     for state in states:
         for difference in state.differences:
@@ -45,3 +54,35 @@ def command(configuration: Path) -> None:
     finally:
         if worker.failure is not None:
             sys.exit(1)
+
+
+def _claim(where: Settings) -> None:
+    """Make sure of the data directory and the web port, which Faust would only find out in a traceback.
+
+    Raises:
+        SettingsError: another worker has the directory, it cannot be written, or the port is taken.
+    """
+    try:
+        where.data.mkdir(parents=True, exist_ok=True)
+        lock = (where.data / "worker.lock").open("ab")
+    except OSError as error:
+        message = f"LOOKALIVE_DATA: cannot write to {where.data}: {error.strerror}"
+        raise SettingsError(message) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        message = (
+            f"LOOKALIVE_DATA: another worker uses {where.data}; each worker needs a directory of its own"
+        )
+        raise SettingsError(message) from error
+    _claimed.append(lock)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((where.web_host, where.web_port))
+        except OSError as error:
+            message = (
+                f"cannot listen on {where.web_host}:{where.web_port}: {error.strerror}; "
+                "set LOOKALIVE_WEB_HOST and LOOKALIVE_WEB_PORT"
+            )
+            raise SettingsError(message) from error

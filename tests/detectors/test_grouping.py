@@ -270,6 +270,13 @@ def test_a_group_closes_after_two_quiet_intervals_and_ends_where_it_was_last_ano
     assert (shop.open, shop.worst) == (0, 0.0)
 
 
+@pytest.mark.parametrize(("value", "opens"), [(100.0, False), (81.0, False), (79.0, True), (None, True)])
+def test_a_value_that_is_as_it_should_be_is_no_anomaly(value: float | None, opens: bool) -> None:
+    row = {**OUTAGE, "value": value}
+    others = {("orders", TOTAL): 0.0}
+    assert bool(grouper(70).group(scores("12:00", {("orders", WEB_DE): row, **others}))) == opens
+
+
 def falling(minute: int, value: float, severity: float = 20.0) -> IntervalScores:
     row = {
         "severity": severity,

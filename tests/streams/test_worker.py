@@ -1,8 +1,11 @@
 """The worker as people run it: a process of its own, on a real broker, killed when it pleases us."""
 
 import itertools
+import os
 import random
 import shutil
+import subprocess
+import sys
 import time
 import urllib.error
 from collections.abc import Iterable, Iterator
@@ -125,12 +128,16 @@ def send(producer: Any, topic: str, records: Iterator[tuple[int, bytes]]) -> Non
 
 
 def wait_for_scores(settings, read_all, intervals: int) -> list[Any]:
+    return wait_for(read_all, f"{settings.prefix}.scores", IntervalScores, intervals)
+
+
+def wait_for(read_all, topic: str, kind: type, number: int) -> list[Any]:
     until = time.monotonic() + 90
     while time.monotonic() < until:
-        scores = published(read_all(f"{settings.prefix}.scores", until_idle=0.7), IntervalScores)
-        if len(scores) >= intervals:
-            return scores
-    message = f"{len(scores)} of {intervals} intervals were scored"
+        found = published(read_all(topic, until_idle=0.7), kind)
+        if len(found) >= number:
+            return found
+    message = f"{len(found)} of {number} are on {topic}"
     raise AssertionError(message)
 
 
@@ -161,6 +168,8 @@ def test_worker_and_backtest_say_the_same_of_the_same_events(
     with running_worker(config_text, settings) as worker:
         send(producer, topic, rest)
         scores = wait_for_scores(settings, read_all, len(expected[IntervalScores]))
+        wait_for(read_all, f"{prefix}.groups", AnomalyGroup, len(expected[AnomalyGroup]))
+        wait_for(read_all, f"{prefix}.alerts", Alert, len(expected[Alert]))
         # Nothing is shown that Faust would show of itself, such as what is in the tables.
         with pytest.raises(urllib.error.HTTPError, match="404"):
             worker.get("/table/")
@@ -197,6 +206,8 @@ def test_workers_that_join_leave_and_die_say_the_same_as_one(settings, producer,
             one.kill()
             send(producer, topic, rest)
             scores = wait_for_scores(settings, read_all, len(expected[IntervalScores]))
+            wait_for(read_all, f"{prefix}.groups", AnomalyGroup, len(expected[AnomalyGroup]))
+            wait_for(read_all, f"{prefix}.alerts", Alert, len(expected[Alert]))
     assert scores == expected[IntervalScores]
     assert published(read_all(f"{prefix}.groups"), AnomalyGroup) == in_order(expected[AnomalyGroup])
     assert published(read_all(f"{prefix}.alerts"), Alert) == in_order(expected[Alert])
@@ -223,6 +234,7 @@ def test_twenty_kills_change_nothing(settings, producer, read_all, prefix):
     with running_worker(config_text, settings):
         send(producer, topic, rest)
         assert wait_for_scores(settings, read_all, len(expected[IntervalScores])) == expected[IntervalScores]
+        wait_for(read_all, f"{prefix}.alerts", Alert, len(expected[Alert]))
     assert published(read_all(f"{prefix}.alerts"), Alert) == in_order(expected[Alert])
 
 
@@ -359,3 +371,28 @@ def test_a_source_that_falls_silent_still_closes_its_intervals(settings, produce
     assert scores[0].interval_start.timestamp() * 1000 == now // 10_000 * 10_000
     assert total[0].value == 2
     assert scores[1].interval_start == scores[0].interval_end
+
+
+def test_a_directory_or_port_that_another_has_is_refused_in_one_sentence(settings, prefix):
+    topics.create(settings, [f"{prefix}-clicks"])
+    config_text = configuration(f"{prefix}-clicks")
+    with running_worker(config_text, settings) as worker:
+        for port, sentence in ((0, "another worker uses"), (worker.port, "cannot listen on")):
+            data = settings.data if port == 0 else settings.data / "other"
+            second = subprocess.run(
+                [sys.executable, "-m", "streams", "worker", "-c", str(settings.data / "lookalive.toml")],
+                env={
+                    **os.environ,
+                    "LOOKALIVE_BOOTSTRAP": settings.bootstrap,
+                    "LOOKALIVE_DATA": str(data),
+                    "LOOKALIVE_WEB_PORT": str(port),
+                },
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert second.returncode == 2
+            assert sentence in second.stderr
+            assert "Traceback" not in second.stderr
+        assert worker.is_ready()
