@@ -1,4 +1,4 @@
-"""Surprise in nats → severity 0–100, and in plain words: what a number promises, in one place.
+"""Surprise in nats → severity 0–100: what the number promises, in one place.
 
 A surprise of s is expected e^-s times a day while nothing is wrong. Severity is that rate on a scale
 for people: 50 is one false episode per series and week, 70 one in ten weeks, 90 one in a hundred, at
@@ -28,37 +28,3 @@ def severity(surprise: Column) -> Column:
     [0.0, 0.0, 33.1, 50.0, 70.0, 90.0, 100.0]
     """
     return np.clip(np.nan_to_num(_ONCE_A_DAY + _NATS * surprise, nan=0.0), 0.0, 100.0)
-
-
-def surprise_at(severity: float) -> float:
-    """The surprise that has a severity.
-
-    >>> round(surprise_at(70), 3) == round(math.log(70), 3)
-    True
-    """
-    return (severity - _ONCE_A_DAY) / _NATS
-
-
-def rarity(surprise: float) -> str:
-    """How unusual a surprise is, in words: how often a series that is well does as much.
-
-    >>> rarity(math.log(700))
-    'expected once in 1.9 years on a series that is well'
-    >>> rarity(math.log(7)), rarity(-1.0)
-    ('expected once in 7 days on a series that is well', 'nothing unusual: expected every day')
-    """
-    if not surprise > 0:
-        return "nothing unusual: expected every day"
-    days = math.exp(min(surprise, 30.0))
-    for unit, length in (("years", 365.25), ("days", 1.0)):
-        if days >= length:
-            return f"expected once in {_about(days / length)} {unit} on a series that is well"
-    return "nothing unusual: expected every day"
-
-
-def _about(number: float) -> str:
-    """Two digits that count, with thousands separated."""
-    if number < 10:
-        return f"{number:.2g}"
-    size = 10 ** (math.floor(math.log10(number)) - 1)
-    return f"{round(number / size) * size:,.0f}"

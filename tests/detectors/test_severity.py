@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.severity import rarity, severity, surprise_at
+from detectors.severity import severity
 
 surprises = st.floats(-1e6, 1e6)
 
@@ -14,7 +14,6 @@ surprises = st.floats(-1e6, 1e6)
 def test_severity_promises_a_rate_of_false_episodes(a_week: float, expected: float) -> None:
     surprise = np.array([math.log(7 / a_week)])
     assert severity(surprise)[0] == pytest.approx(expected)
-    assert surprise_at(expected) == pytest.approx(surprise[0])
 
 
 def test_no_surprise_is_no_severity() -> None:
@@ -29,15 +28,3 @@ def test_severity_is_monotone_and_stays_within_its_scale(a: float, b: float) -> 
 
 def test_ordinary_points_spread_below_once_a_day() -> None:
     assert len(set(severity(np.array([-3.0, -2.0, -1.0, 0.0])).tolist())) == 4
-
-
-@pytest.mark.parametrize(
-    ("days", "words"), [(7, "7 days"), (70, "70 days"), (7000, "19 years"), (123_456_789, "340,000 years")]
-)
-def test_rarity_says_how_often(days: float, words: str) -> None:
-    assert f"once in {words} " in rarity(math.log(days))
-
-
-@given(surprises)
-def test_rarity_has_words_for_everything(surprise: float) -> None:
-    assert rarity(surprise).endswith(("well", "every day"))

@@ -355,7 +355,7 @@ def test_a_source_that_falls_silent_still_closes_its_intervals(settings, produce
         configuration(topic)
         .replace('clock = "event"', 'clock = "wall"')
         .replace('idle_timeout = "PT10M"', 'idle_timeout = "PT1S"')
-        .replace('interval = "PT5M"', 'interval = "PT10S"')
+        .replace('interval = "PT5M"', 'interval = "PT4S"')
         .replace('lateness = "PT20S"', 'lateness = "PT1S"')
     )
     with running_worker(config_text, settings):
@@ -368,7 +368,7 @@ def test_a_source_that_falls_silent_still_closes_its_intervals(settings, produce
         while len(scores) < 2 and time.monotonic() < until:
             scores = published(read_all(f"{prefix}.scores", until_idle=0.5), IntervalScores)
     total = [row for row in scores[0].rows() if row.measure == "views" and row.place == (None, None)]
-    assert scores[0].interval_start.timestamp() * 1000 == now // 10_000 * 10_000
+    assert scores[0].interval_start.timestamp() * 1000 == now // 4_000 * 4_000
     assert total[0].value == 2
     assert scores[1].interval_start == scores[0].interval_end
 
