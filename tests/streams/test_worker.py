@@ -132,7 +132,7 @@ def wait_for_scores(settings, read_all, intervals: int) -> list[Any]:
 
 
 def wait_for(read_all, topic: str, kind: type, number: int) -> list[Any]:
-    until = time.monotonic() + 90
+    until = time.monotonic() + 150
     while time.monotonic() < until:
         found = published(read_all(topic, until_idle=0.7), kind)
         if len(found) >= number:
