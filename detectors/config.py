@@ -181,6 +181,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The detector of that name."""
         return next(detector for detector in self.detectors if detector.name == name)
 
+    def rules_of(self, detector: str) -> list[AlertRule]:
+        """The alert rules of a detector, in order."""
+        return [rule for rule in self.alerts if rule.detector == detector]
+
     def detectors_of(self, source: str) -> list[Detector]:
         """The detectors that read a source, in order."""
         return [detector for detector in self.detectors if detector.source == source]

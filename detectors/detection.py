@@ -58,7 +58,7 @@ class _Lane:
     """One detector behind the folds."""
 
     def __init__(self, config: Config, detector: Detector) -> None:
-        rules = [rule for rule in config.alerts if rule.detector == detector.name]
+        rules = config.rules_of(detector.name)
         self._closer = Closer(detector)
         self._scorer = Scorer(detector)
         self._grouper = Grouper(detector, rules)

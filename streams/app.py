@@ -26,10 +26,10 @@ from streams.group import GroupHop
 from streams.hop import Hop, Wiring
 from streams.logs import logging_config
 from streams.metrics import Metrics
-from streams.names import Names
+from streams.names import LARGEST_MESSAGE_BYTES, Names
 from streams.score import ScoreHop
 from streams.settings import Settings
-from streams.tables import LARGEST, SnapshotTable
+from streams.tables import SnapshotTable
 from streams.transport import App, RawSchema, Transport
 
 log = structlog.get_logger(__name__)
@@ -74,7 +74,7 @@ class Worker:
             key_type=bytes,
             value_type=bytes,
             partitions=partitions,
-            extra_topic_configs={"max.message.bytes": LARGEST, "compression.type": "producer"},
+            extra_topic_configs={"max.message.bytes": LARGEST_MESSAGE_BYTES, "compression.type": "producer"},
         )
         return cast(SnapshotTable, table)
 
@@ -153,7 +153,7 @@ def _faust_app(settings: Settings) -> App:
         canonical_url=None if settings.instance is None else URL(f"http://{settings.instance}"),
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=1024 * 1024,
-        producer_max_request_size=LARGEST,
+        producer_max_request_size=LARGEST_MESSAGE_BYTES,
         producer_linger=0.005,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,

@@ -26,11 +26,11 @@ from kafka.errors import KafkaError
 
 from streams.errors import BrokerError
 from streams.kafka_runtime import Progress, cache_directory, fetch_jars, find_java
+from streams.names import LARGEST_MESSAGE_BYTES
 
 HOST = "127.0.0.1"
 START_SECONDS = 60
 STOP_SECONDS = 20
-LARGEST_MESSAGE_BYTES = 8 * 1024 * 1024
 
 HEAP = ("-Xms128m", "-Xmx512m")
 #: slf4j-simple writes to standard error, which is the log file.

@@ -14,6 +14,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.errors import TopicError
+from streams.names import LARGEST_MESSAGE_BYTES
 from streams.settings import Settings
 
 CONNECT_SECONDS = 5
@@ -50,7 +51,7 @@ def reader(settings: Settings, topic: str, *, from_beginning: bool) -> Iterator[
             auto_offset_reset="earliest" if from_beginning else "latest",
             enable_auto_commit=False,
             allow_auto_create_topics=False,
-            max_partition_fetch_bytes=8 * 1024 * 1024,
+            max_partition_fetch_bytes=LARGEST_MESSAGE_BYTES,
         )
     except KafkaError as error:
         raise _unreachable(settings, error) from error

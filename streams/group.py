@@ -39,7 +39,7 @@ class _Lane:
     """One detector in this partition."""
 
     def __init__(self, config: Config, detector: Detector) -> None:
-        rules = [rule for rule in config.alerts if rule.detector == detector.name]
+        rules = config.rules_of(detector.name)
         self.grouper = Grouper(detector, rules)
         self.alerter = Alerter(rules)
 

@@ -1,8 +1,11 @@
-"""The names of the topics between the hops; durable, a rename is a migration."""
+"""The names of the topics between the hops, which are durable, and how large a record of theirs may be."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+#: What the program's own broker, its topics and its clients take in one record.
+LARGEST_MESSAGE_BYTES = 8 * 1024 * 1024
 
 
 class Names(NamedTuple):

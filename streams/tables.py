@@ -18,9 +18,6 @@ from faust.types import FutureMessage
 
 from detectors.state import WAY_OUT, StateError
 
-#: A snapshot may be as large as the broker takes a message.
-LARGEST = 8 * 1024 * 1024
-
 
 class SnapshotTable(faust.Table[bytes, bytes]):
     """A Faust table of bytes whose writes can be waited for."""

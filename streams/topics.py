@@ -16,9 +16,8 @@ from kafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.clients import admin_client
 from streams.errors import TopicError
+from streams.names import LARGEST_MESSAGE_BYTES
 from streams.settings import Settings
-
-LARGEST_MESSAGE_BYTES = 8 * 1024 * 1024
 
 #: Settings of an existing topic that are worth a word when they differ.
 _MATTERS = ("cleanup.policy", "retention.ms", "message.timestamp.type", "max.message.bytes")

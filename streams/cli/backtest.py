@@ -21,7 +21,7 @@ from detectors.config import Config, ConfigError
 from detectors.detection import Detection, Outcome
 from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams.cli import configuration_option
-from streams.cli.tail import score_lines
+from streams.cli.tail import series_lines
 from streams.formats import BadEvent, make_format
 
 _encode = msgspec.json.Encoder().encode
@@ -82,11 +82,7 @@ def command(
                 tally.alerts += 1
                 click.echo(_encode(outcome) if as_json else _line(outcome))
             elif type(outcome) in sinks:
-                lines = (
-                    score_lines(_encode(outcome))
-                    if isinstance(outcome, IntervalScores)
-                    else [_encode(outcome)]
-                )
+                lines = series_lines(outcome) if isinstance(outcome, IntervalScores) else [_encode(outcome)]
                 sinks[type(outcome)].writelines(line + b"\n" for line in lines)
     if as_json:
         click.echo(_encode(tally))

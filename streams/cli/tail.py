@@ -54,7 +54,11 @@ _decode_partial = msgspec.msgpack.Decoder(Partial | Watermark).decode
 
 def score_lines(value: bytes) -> Iterator[bytes]:
     """One line a series; the record holds a whole interval in columns."""
-    scores = _decode_scores(value)
+    return series_lines(_decode_scores(value))
+
+
+def series_lines(scores: IntervalScores) -> Iterator[bytes]:
+    """One line a series."""
     # Every measure of a place shares its dimensions.
     dimensions: dict[Place, dict[str, str]] = {
         place: named(scores.dimensions, place) for place in scores.places
