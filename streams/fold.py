@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -38,8 +38,12 @@ class FoldStep:
         """The last record folded."""
         return self.fold.offset
 
-    def take(self, record: ConsumerRecord) -> Iterable[Message]:
-        """Fold a record, or say in a dead letter why not."""
+    def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
+        """Fold records; what cannot be folded becomes a dead letter that says why."""
+        for record in records:
+            yield from self._take(record)
+
+    def _take(self, record: ConsumerRecord) -> Iterable[Message]:
         try:
             events = self._parse(record.value or b"")
         except BadEvent as error:
@@ -102,6 +106,8 @@ class FoldStep:
 
 class FoldHop(Hop[FoldStep]):
     """Folds one source."""
+
+    stride = 5_000
 
     def __init__(self, wiring: Wiring, source: str, table: SnapshotTable, partitions: int) -> None:
         super().__init__(wiring, wiring.config.sources[source].topic, table)

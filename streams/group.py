@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -65,8 +65,12 @@ class GroupStep:
                     self._metrics.detection_delay.labels(name)
         return self.lanes.get(name)
 
-    def take(self, record: ConsumerRecord) -> Iterable[Message]:
-        """Group the anomalies of an interval, and alert."""
+    def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
+        """Group the anomalies of intervals, and alert."""
+        for record in records:
+            yield from self._take(record)
+
+    def _take(self, record: ConsumerRecord) -> Iterable[Message]:
         self.offset = record.offset
         scores = _decode(record.value)
         lane = self.lane(scores.detector)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import structlog
@@ -58,8 +60,8 @@ class Step(Protocol):
     def offset(self) -> int:
         """The last record taken, -1 before the first."""
 
-    def take(self, record: ConsumerRecord) -> Iterable[Message]:
-        """Take in a record."""
+    def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
+        """Take in records, none of which was taken before."""
 
     def settle(self) -> Iterable[Message]:
         """What there is to publish after a batch; also brings the metrics up to date."""
@@ -82,6 +84,8 @@ class Hop(ABC, Generic[S]):
 
     #: How often a step is saved while records come.
     save_every: float = 1.0
+    #: How many records a step takes at a time: few where one of them can be a lot of work.
+    stride: int = 1
 
     def __init__(self, wiring: Wiring, topic: str, table: tables.SnapshotTable) -> None:
         self.wiring = wiring
@@ -172,10 +176,9 @@ class Hop(ABC, Generic[S]):
         until = time.monotonic() + SLICE_SECONDS
         outgoing: list[Message] = []
         sent: list[Awaitable[Any]] = []
-        for record in batch:
-            if record.offset <= step.offset:
-                continue
-            outgoing += step.take(record)
+        batch = batch[bisect_right(batch, step.offset, key=attrgetter("offset")) :]
+        for first in range(0, len(batch), self.stride):
+            outgoing += step.take(batch[first : first + self.stride])
             if time.monotonic() > until:
                 sent += await self.publish(outgoing)
                 outgoing = []

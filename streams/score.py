@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from aiokafka import ConsumerRecord
@@ -76,8 +76,12 @@ class ScoreStep:
             self._metrics.close_delay.labels(detector)
         return self.lanes.get(detector)
 
-    def take(self, record: ConsumerRecord) -> Iterable[Message]:
-        """Take in a Partial or Watermark, and score the intervals that it closes."""
+    def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
+        """Take in Partials and Watermarks, and score the intervals that they close."""
+        for record in records:
+            yield from self._take(record)
+
+    def _take(self, record: ConsumerRecord) -> Iterable[Message]:
         self.offset = record.offset
         news = _decode(record.value)
         lane = self.lane(news.detector)

@@ -91,7 +91,7 @@ class Flow:
             if (step := self.steps.get(message.topic)) is not None:
                 record = _record(message, self.offsets[message.topic], at)
                 self.offsets[message.topic] += 1
-                touched.setdefault(message.topic, []).extend(step.take(record))
+                touched.setdefault(message.topic, []).extend(step.take([record]))
         for topic, following in touched.items():
             self._pass([*following, *self.steps[topic].settle()], at)
 
