@@ -183,12 +183,14 @@ class Closer:
 
     def _merge(self, start: int, end: int, partials: dict[tuple[int, int], Partial]) -> Interval:
         rows: dict[Place, list[Any]] = {}
+        volumes: dict[Place, int] = {}
         for key in sorted(partials):
             partial = partials[key]
             for i, place in enumerate(partial.places):
                 row = rows.get(place)
                 if row is None:
                     row = rows[place] = [a.start() for a in self._aggregators]
+                volumes[place] = volumes.get(place, 0) + partial.volumes[i]
                 for m, aggregate in enumerate(self._aggregators):
                     row[m] = aggregate.merge(row[m], aggregate.unpack(partial.columns[m][i]))
         # In one order, however the places were spread over the partitions.
@@ -204,7 +206,7 @@ class Closer:
                 numerator, denominator = (values[name] for name in measure.ratio)
                 values[measure.name] = [_ratio(a, b) for a, b in zip(numerator, denominator, strict=True)]
         events = sum(p.events for (_, block), p in partials.items() if block == 0)
-        return Interval(self.detector.name, start, end, events, places, values)
+        return Interval(self.detector.name, start, end, events, places, [volumes[p] for p in places], values)
 
     def save(self) -> CloserState:
         """The state as it is stored."""

@@ -274,7 +274,8 @@ class _DetectorFold:
         if leaf is None:
             if len(interval.leaves) >= self._detector.max_series:
                 place = self._other
-            leaf = interval.leaves.setdefault(place, [a.start() for a in self._aggregators])
+            leaf = interval.leaves.setdefault(place, [*(a.start() for a in self._aggregators), 0])
+        leaf[-1] += 1
         for i, matches, field in self._measures:
             if matches is not None and not matches(event):
                 continue
@@ -313,28 +314,29 @@ class _DetectorFold:
         yield self._watermark(time, idle=True)
 
     def _watermark(self, time: int | None, *, idle: bool) -> Watermark:
-        return Watermark(self.name, self._fingerprint, self._partition, self._partitions, time, idle)
+        return Watermark(self.name, self._fingerprint, self._partition, 0, self._partitions, time, idle)
 
     def _partials(self, start: int, interval: OpenInterval) -> Iterator[Partial]:
-        places, columns = self._roll_up(interval.leaves)
+        places, volumes, columns = self._roll_up(interval.leaves)
         for block, rows in enumerate(_cuts(places, columns)):
             yield Partial(
-                self.name, self._fingerprint, self._partition, block, start, interval.end,
-                interval.events, places[rows], [column[rows] for column in columns],
+                self.name, self._fingerprint, self._partition, 0, block, start, interval.end,
+                interval.events, places[rows], volumes[rows], [column[rows] for column in columns],
             )  # fmt: skip
 
-    def _roll_up(self, leaves: dict[Place, list[Any]]) -> tuple[list[Place], list[list[Any]]]:
+    def _roll_up(self, leaves: dict[Place, list[Any]]) -> tuple[list[Place], list[int], list[list[Any]]]:
         """Every monitored roll-up of the leaves, and the leaves, in wire form."""
         rows: dict[Place, list[Any]] = {}
         for kept in self._detector.subsets:
             for leaf, accumulators in leaves.items():
                 row = rows.get(place := rolled_up(leaf, kept))
                 if row is None:
-                    row = rows[place] = [a.start() for a in self._aggregators]
+                    row = rows[place] = [*(a.start() for a in self._aggregators), 0]
+                row[-1] += accumulators[-1]
                 for i, aggregate in enumerate(self._aggregators):
                     row[i] = aggregate.merge(row[i], accumulators[i])
         packed = [[a.pack(row[i]) for row in rows.values()] for i, a in enumerate(self._aggregators)]
-        return list(rows), packed
+        return list(rows), [row[-1] for row in rows.values()], packed
 
     def save(self) -> DetectorFoldState:
         stored = [
@@ -357,10 +359,10 @@ class _DetectorFold:
         }
 
     def _pack(self, leaf: list[Any]) -> list[Any]:
-        return [a.pack(accumulator) for a, accumulator in zip(self._aggregators, leaf, strict=True)]
+        return [*(a.pack(leaf[i]) for i, a in enumerate(self._aggregators)), leaf[-1]]
 
     def _unpack(self, wire: list[Any]) -> list[Any]:
-        return [a.unpack(packed) for a, packed in zip(self._aggregators, wire, strict=True)]
+        return [*(a.unpack(wire[i]) for i, a in enumerate(self._aggregators)), wire[-1]]
 
 
 def _cuts(places: Sequence[Place], columns: Sequence[Sequence[Any]]) -> Iterator[slice]:

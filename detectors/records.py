@@ -62,19 +62,22 @@ def event_type(fields: Iterable[str]) -> type[Event]:
 class Partial(msgspec.Struct, frozen=True, tag="partial"):
     """What one source partition holds of one interval, rolled up; replaces the one sent before it.
 
-    One row a place. `columns[m]` holds the aggregates of the detector's m-th additive measure in
-    the wire form of its aggregation. A large Partial is sent in several blocks.
+    One row a place of the shard. `columns[m]` holds the aggregates of the detector's m-th additive
+    measure in the wire form of its aggregation. A large Partial is sent in several blocks.
     """
 
     detector: str
     fingerprint: str
     partition: int
+    shard: int
     block: int
     start: int
     end: int
     #: Events of this partition in the interval, whatever the detector measures of them.
     events: int
     places: list[Place]
+    #: How many events the detector measures at each place.
+    volumes: list[int]
     columns: list[list[Any]]
 
 
@@ -88,6 +91,7 @@ class Watermark(msgspec.Struct, frozen=True, tag="watermark"):
     detector: str
     fingerprint: str
     partition: int
+    shard: int
     #: How many partitions the source has.
     partitions: int
     time: int | None
@@ -102,14 +106,24 @@ class Interval(msgspec.Struct, frozen=True):
     end: int
     events: int
     places: list[Place]
+    #: How many events were measured at each place.
+    volumes: list[int]
     #: One column a measure, ratios included, one row a place; NaN where there is no value.
     values: dict[str, list[float]]
 
 
 class IntervalScores(msgspec.Struct, frozen=True):
-    """The scores of every series of a detector in one interval, in columns."""
+    """The scores of the series of a detector in one interval, in columns.
+
+    Many series are scored in shards, and those of a shard told in chunks: an interval is complete when
+    all chunks of all shards are there.
+    """
 
     detector: str
+    shard: int
+    shards: int
+    chunk: int
+    chunks: int
     interval_start: datetime
     interval_end: datetime
     dimensions: tuple[str, ...]

@@ -130,6 +130,10 @@ class Scorer:
         nothing: list[float | None] = [None] * len(together)
         return IntervalScores(
             detector=self.detector.name,
+            shard=0,
+            shards=1,
+            chunk=0,
+            chunks=1,
             interval_start=utc(interval.start),
             interval_end=utc(interval.end),
             dimensions=self.detector.dimensions,

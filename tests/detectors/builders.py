@@ -71,20 +71,25 @@ def partial(at: str | int = "12:00", count: int = 1, **changes: Any) -> Partial:
         "detector": "shop",
         "fingerprint": "",
         "partition": 0,
+        "shard": 0,
         "block": 0,
         "start": ms(at),
         "end": ms(at) + MINUTE,
         "events": count,
         "places": [()],
+        "volumes": [count],
         "columns": [[count]],
     }
-    return Partial(**{**settings, **changes})
+    settings |= changes
+    if "places" in changes and "volumes" not in changes:
+        settings["volumes"] = [1] * len(settings["places"])
+    return Partial(**settings)
 
 
 def watermark(
     at: str | int | None, *, partition: int = 0, partitions: int = 1, idle: bool = False
 ) -> Watermark:
-    return Watermark("shop", "", partition, partitions, None if at is None else ms(at), idle)
+    return Watermark("shop", "", partition, 0, partitions, None if at is None else ms(at), idle)
 
 
 def interval(
@@ -94,7 +99,7 @@ def interval(
     rows = [{"orders": value} if isinstance(value, int | float) else value for value in values.values()]
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
     total = events if events is not None else len(values)
-    return Interval("shop", ms(at), ms(at) + MINUTE, total, list(values), columns)
+    return Interval("shop", ms(at), ms(at) + MINUTE, total, list(values), [1] * len(values), columns)
 
 
 def scores(at: str | int, rows: Mapping[tuple[str, Place], float | Mapping[str, Any]]) -> IntervalScores:
@@ -106,6 +111,10 @@ def scores(at: str | int, rows: Mapping[tuple[str, Place], float | Mapping[str, 
 
     return IntervalScores(
         detector="shop",
+        shard=0,
+        shards=1,
+        chunk=0,
+        chunks=1,
         interval_start=utc(ms(at)),
         interval_end=utc(ms(at) + MINUTE),
         dimensions=("platform", "marketplace"),

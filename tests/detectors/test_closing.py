@@ -44,7 +44,7 @@ def test_a_partial_replaces_the_one_before_it() -> None:
 
     (interval,) = closed(closer, partial("12:00", 3), partial("12:00", 5), watermark("12:01"))
 
-    assert interval == Interval("shop", ms("12:00"), ms("12:01"), 5, [()], {"orders": [5.0]})
+    assert interval == Interval("shop", ms("12:00"), ms("12:01"), 5, [()], [5], {"orders": [5.0]})
 
 
 def test_a_resent_partial_changes_nothing() -> None:

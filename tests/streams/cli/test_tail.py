@@ -46,6 +46,10 @@ def scores(severity: list[float]) -> bytes:
     return msgspec.json.encode(
         IntervalScores(
             detector="shop",
+            shard=0,
+            shards=1,
+            chunk=0,
+            chunks=1,
             interval_start=START,
             interval_end=START + timedelta(minutes=1),
             dimensions=("platform", "marketplace"),
@@ -97,8 +101,8 @@ def test_json_values_are_printed_as_they_are_and_tombstones_are_not(
 
 def test_partials_become_json(settings: Settings, producer: Any) -> None:
     records = [
-        Partial("shop", "f", 0, 0, 0, 60_000, 3, [("web",)], [[3], [b"\x00\x01"]]),
-        Watermark("shop", "f", 0, 4, 61_000, False),
+        Partial("shop", "f", 0, 0, 0, 0, 60_000, 3, [("web",)], [3], [[3], [b"\x00\x01"]]),
+        Watermark("shop", "f", 0, 0, 4, 61_000, False),
     ]
     for record in records:
         producer.send(f"{settings.prefix}.partials", msgspec.msgpack.encode(record), key=b"shop")
