@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.places import LONGEST, named, roll_ups, rolled_up, series_id, text
+from detectors.places import LONGEST, named, roll_ups, rolled_up, series_id, shard_of, text
 from detectors.records import Place, Value
 
 VALUES = st.one_of(
@@ -83,3 +85,17 @@ def test_two_places_have_two_ids(one: Place, other: Place) -> None:
     a, b = (series_id("orders", named(dimensions, place)) for place in (one, other))
 
     assert (a == b) == (one == other)
+
+
+@given(PLACES, st.integers(1, 256))
+def test_every_place_has_one_of_the_shards(place: Place, shards: int) -> None:
+    assert 0 <= shard_of("shop", place, shards) < shards
+    assert shard_of("shop", place, 1) == 0
+
+
+@pytest.mark.parametrize("shards", [2, 3, 16])
+def test_shards_have_about_the_same_number_of_places(shards: int) -> None:
+    shared = Counter(shard_of("shop", (f"user-{n}", "DE"), shards) for n in range(10_000))
+
+    assert len(shared) == shards
+    assert max(shared.values()) < 1.2 * 10_000 / shards
