@@ -48,7 +48,7 @@ class Worker:
         names = Names.under(settings.prefix)
         metrics = Metrics(CollectorRegistry())
         metrics.build.info({"version": version("lookalive")})
-        wiring = Wiring(self.app, config, names, metrics)
+        wiring = Wiring(self.app, config, names, metrics, partitions[names.partials])
         self.folds = [
             FoldHop(wiring, name, self._table(f"fold-{name}", count), count)
             for name, source in config.sources.items()

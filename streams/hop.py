@@ -42,6 +42,8 @@ class Message(NamedTuple):
     key: bytes
     value: bytes
     headers: Mapping[str, bytes] = {}
+    #: Unless the key is to say it.
+    partition: int | None = None
 
 
 class Wiring(NamedTuple):
@@ -51,6 +53,8 @@ class Wiring(NamedTuple):
     config: Config
     names: Names
     metrics: Metrics
+    #: How many partitions the partials have.
+    partials: int
 
 
 class Step(Protocol):
@@ -196,7 +200,11 @@ class Hop(ABC, Generic[S]):
             if topic is None:
                 topic = self._topics[message.topic] = raw_topic(self.app, message.topic)
             headers = dict(message.headers) or None
-            sent.append(await topic.send(key=message.key, value=message.value, headers=headers))
+            sent.append(
+                await topic.send(
+                    key=message.key, value=message.value, headers=headers, partition=message.partition
+                )
+            )
         return sent
 
     async def _save(self, step: S, event: EventT[Any]) -> None:
