@@ -125,11 +125,19 @@ class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: Places whose series go beyond this many are not scored, and counted. While an interval is open,
     #: leaves beyond it fold into `(other)`.
     max_series: Annotated[int, Meta(ge=1)] = 10_000
+    #: The places are scored in so many parts, which workers share: more than one for a detector that is
+    #: too large for one worker. Each part takes its share of `max_series`.
+    shards: Annotated[int, Meta(ge=1, le=256)] = 1
 
     @property
     def additive(self) -> list[Measure]:
         """The measures that are aggregated from events, in order; ratios come from these."""
         return [measure for measure in self.measures if measure.ratio is None]
+
+    @property
+    def most_places(self) -> int:
+        """How many places a shard may have."""
+        return self.max_series // (len(self.measures) * self.shards)
 
     @property
     def subsets(self) -> list[tuple[bool, ...]]:
@@ -349,8 +357,9 @@ def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
     yield from (f"{where}: {p}" for p in _repeated("measure", [m.name for m in detector.measures]))
     if not detector.levels:
         yield f'{where}: no levels, so nothing is monitored; leave levels out, or give ["total"]'
-    if detector.max_series < len(detector.measures):
-        yield f"{where}: max_series must be at least {len(detector.measures)}, one series a measure"
+    if not detector.most_places:
+        least = len(detector.measures) * detector.shards
+        yield f"{where}: max_series must be at least {least}, one series a measure and shard"
     for level in detector.levels:
         for name in level if isinstance(level, list) else ():
             if name not in detector.dimensions:

@@ -19,6 +19,7 @@ from detectors.intervals import Intervals
 from detectors.joints import Joints, JointState
 from detectors.models import MODELS
 from detectors.models.base import Assessment, Column, Flags
+from detectors.places import shard_of
 from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
 from detectors.severity import severity
 from detectors.silence import Silence
@@ -52,10 +53,11 @@ class Block(msgspec.Struct):
 
 
 class Scorer:
-    """The series of one detector, and the models that know them."""
+    """The series of one shard of a detector, and the models that know them."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, shard: int = 0) -> None:
         self.detector = detector
+        self.shard = shard
         #: Places that did not fit under `max_series`, counted each time they come.
         self.rejected = 0
         self.learnt: int | None = None
@@ -96,7 +98,7 @@ class Scorer:
 
     def _admit(self, places: Sequence[Place]) -> None:
         new = [place for place in places if place not in self._places]
-        room = self.detector.max_series // len(self.detector.measures) - len(self._places)
+        room = self.detector.most_places - len(self._places)
         admitted = new[: max(0, room)]
         self.rejected += len(new) - len(admitted)
         for place in admitted:
@@ -130,8 +132,8 @@ class Scorer:
         nothing: list[float | None] = [None] * len(together)
         return IntervalScores(
             detector=self.detector.name,
-            shard=0,
-            shards=1,
+            shard=self.shard,
+            shards=self.detector.shards,
             chunk=0,
             chunks=1,
             interval_start=utc(interval.start),
@@ -167,7 +169,8 @@ class Scorer:
     def load(self, state: ScorerState, blocks: Sequence[Block]) -> None:
         """Go on from a stored state.
 
-        Measures whose definition has changed start anew, and places that are no longer computed go.
+        Measures whose definition has changed start anew; places that are no longer computed, or belong
+        to another shard by now, go.
         """
         self.learnt = state.learnt
         self._silence = state.silence
@@ -186,7 +189,9 @@ class Scorer:
             self._joints.load(state.joints)
 
     def _is_computed(self, place: Place) -> bool:
-        return tuple(value is not None for value in place) in self.detector.subsets
+        mask = tuple(value is not None for value in place)
+        mine = shard_of(self.detector.name, place, self.detector.shards) == self.shard
+        return mine and mask in self.detector.subsets
 
 
 class _Lane:

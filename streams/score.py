@@ -20,9 +20,12 @@ from streams.tables import Snapshot, SnapshotTable, block_key, blocks
 _decode = msgspec.msgpack.Decoder(Partial | Watermark).decode
 _encode = msgspec.json.Encoder().encode
 
+#: A detector and one of its shards.
+LaneKey = tuple[str, int]
 
-class DetectorHead(msgspec.Struct):
-    """One detector in the head of a snapshot."""
+
+class LaneHead(msgspec.Struct):
+    """One shard of a detector in the head of a snapshot."""
 
     closer: CloserState
     scorer: ScorerState
@@ -30,51 +33,58 @@ class DetectorHead(msgspec.Struct):
     offset: int
     blocks: int
 
-    def keys(self, partition: int, detector: str) -> list[bytes]:
+    def keys(self, partition: int, lane: LaneKey) -> list[bytes]:
         """The keys of the blocks."""
-        return [block_key(partition, detector, self.offset, number) for number in range(self.blocks)]
+        detector, shard = lane
+        owner = f"{detector}/{shard}"
+        return [block_key(partition, owner, self.offset, number) for number in range(self.blocks)]
 
 
 class ScoreHead(msgspec.Struct):
     """The head of a snapshot."""
 
     offset: int
-    detectors: dict[str, DetectorHead]
+    lanes: dict[LaneKey, LaneHead]
 
 
 class _Lane:
-    """One detector in this partition."""
+    """One shard of a detector in this partition."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, shard: int) -> None:
         self.closer = Closer(detector)
-        self.scorer = Scorer(detector)
+        self.scorer = Scorer(detector, shard)
         self.fingerprint = detector.fingerprint
+        #: Every shard is told of all events of an interval, and one is enough to count them.
+        self.counts = shard == 0
         #: What was saved last, and whether something has changed since.
-        self.saved: DetectorHead | None = None
+        self.saved: LaneHead | None = None
         self.changed = True
         self.counted_late = 0
         self.counted_rejected = 0
 
 
 class ScoreStep:
-    """One partition of the partials: the detectors whose names hash to it."""
+    """One partition of the partials: the shards that lie there."""
 
-    def __init__(self, partition: int, wiring: Wiring) -> None:
+    def __init__(self, partition: int, wiring: Wiring, shown: Shown) -> None:
         self.offset = -1
-        self.lanes: dict[str, _Lane] = {}
+        self.lanes: dict[LaneKey, _Lane] = {}
         self._partition = partition
         self._config = {detector.name: detector for detector in wiring.config.detectors}
         self._names = wiring.names
         self._metrics = wiring.metrics
+        self._shown = shown
         #: Delays are those of what ends while the worker runs, not those of history.
         self._since = time.time()
 
-    def lane(self, detector: str) -> _Lane | None:
-        """The lane of a detector; None where the configuration knows it no more."""
-        if detector not in self.lanes and detector in self._config:
-            self.lanes[detector] = _Lane(self._config[detector])
-            self._metrics.close_delay.labels(detector)
-        return self.lanes.get(detector)
+    def lane(self, key: LaneKey) -> _Lane | None:
+        """The lane of a shard; None where the configuration knows it no more."""
+        name, shard = key
+        detector = self._config.get(name)
+        if key not in self.lanes and detector is not None and shard < detector.shards:
+            self.lanes[key] = _Lane(detector, shard)
+            self._metrics.close_delay.labels(name)
+        return self.lanes.get(key)
 
     def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
         """Take in Partials and Watermarks, and score the intervals that they close."""
@@ -84,7 +94,7 @@ class ScoreStep:
     def _take(self, record: ConsumerRecord) -> Iterable[Message]:
         self.offset = record.offset
         news = _decode(record.value)
-        lane = self.lane(news.detector)
+        lane = self.lane((news.detector, news.shard))
         # What was folded under another configuration measures something else.
         if lane is None or news.fingerprint != lane.fingerprint:
             return
@@ -98,49 +108,70 @@ class ScoreStep:
         message = Message(self._names.scores, interval.detector.encode(), _encode(scores))
         metrics, detector = self._metrics, interval.detector
         metrics.score_seconds.labels(detector).observe(time.perf_counter() - started)
-        metrics.intervals.labels(detector).inc()
+        if lane.counts:
+            metrics.intervals.labels(detector).inc()
         if interval.end / 1000 >= self._since:
             metrics.close_delay.labels(detector).observe(max(0.0, time.time() - interval.end / 1000))
         return message
 
     def settle(self) -> Iterable[Message]:
         """Nothing more to publish; brings the metrics up to date."""
-        for name, lane in self.lanes.items():
-            metrics = self._metrics
-            if lane.closer.watermark is not None:
-                metrics.watermark.labels(name).set(lane.closer.watermark / 1000)
-            metrics.series.labels(name).set(lane.scorer.series)
-            metrics.learning.labels(name).set(lane.scorer.learning)
-            metrics.events_late.labels(name).inc(lane.closer.late - lane.counted_late)
-            lane.counted_late = lane.closer.late
+        metrics = self._metrics
+        for key, lane in self.lanes.items():
+            name = key[0]
+            self._shown[key] = lane
             metrics.rejected.labels(name).inc(lane.scorer.rejected - lane.counted_rejected)
             lane.counted_rejected = lane.scorer.rejected
+            if lane.counts:
+                metrics.events_late.labels(name).inc(lane.closer.late - lane.counted_late)
+                lane.counted_late = lane.closer.late
+        for name in {name for name, _ in self.lanes}:
+            self._show(name)
         return ()
 
+    def _show(self, detector: str) -> None:
+        """Gauges of a detector: of all its shards that this worker has."""
+        lanes = [lane for (name, _), lane in self._shown.items() if name == detector]
+        gauges = self._metrics.watermark, self._metrics.series, self._metrics.learning
+        if not lanes:
+            for gauge in gauges:
+                remove(gauge, detector)
+            return
+        watermark, series, learning = (gauge.labels(detector) for gauge in gauges)
+        reached = [lane.closer.watermark for lane in lanes if lane.closer.watermark is not None]
+        if reached:
+            watermark.set(min(reached) / 1000)
+        series.set(sum(lane.scorer.series for lane in lanes))
+        learning.set(sum(lane.scorer.learning for lane in lanes))
+
     def save(self) -> Snapshot:
-        """Heads of all detectors, and the blocks of those that have changed."""
+        """Heads of all lanes, and the blocks of those that have changed."""
         written: dict[bytes, bytes] = {}
-        heads: dict[str, DetectorHead] = {}
-        for name, lane in self.lanes.items():
+        heads: dict[LaneKey, LaneHead] = {}
+        for key, lane in self.lanes.items():
             if lane.saved is None or lane.changed:
                 scorer, rows = lane.scorer.save()
-                lane.saved = DetectorHead(lane.closer.save(), scorer, self.offset, len(rows))
+                lane.saved = LaneHead(lane.closer.save(), scorer, self.offset, len(rows))
                 lane.changed = False
-                keys = lane.saved.keys(self._partition, name)
+                keys = lane.saved.keys(self._partition, key)
                 written.update(zip(keys, map(state.encode, rows), strict=True))
-            heads[name] = lane.saved
+            heads[key] = lane.saved
         return Snapshot(self.offset, state.encode(ScoreHead(self.offset, heads)), written, self.referred())
 
     def referred(self) -> frozenset[bytes]:
         """The keys of all blocks."""
-        saved = [(name, lane.saved) for name, lane in self.lanes.items() if lane.saved is not None]
-        return frozenset(key for name, head in saved for key in head.keys(self._partition, name))
+        saved = [(key, lane.saved) for key, lane in self.lanes.items() if lane.saved is not None]
+        return frozenset(name for key, head in saved for name in head.keys(self._partition, key))
 
     def retire(self) -> None:
-        """Take back what is told of the detectors."""
-        for name in self.lanes:
-            for gauge in (self._metrics.watermark, self._metrics.series, self._metrics.learning):
-                remove(gauge, name)
+        """Take back what is told of the shards."""
+        for key in self.lanes:
+            self._shown.pop(key, None)
+            self._show(key[0])
+
+
+#: The lanes of all partitions that a worker has: a gauge is of a detector, whose shards are spread over them.
+Shown = dict[LaneKey, _Lane]
 
 
 class ScoreHop(Hop[ScoreStep]):
@@ -151,20 +182,21 @@ class ScoreHop(Hop[ScoreStep]):
 
     def __init__(self, wiring: Wiring, table: SnapshotTable) -> None:
         super().__init__(wiring, wiring.names.partials, table)
+        self._shown: Shown = {}
 
     def load(self, partition: int, head: bytes | None) -> ScoreStep:
         """Make the step of a partition of the partials."""
-        step = ScoreStep(partition, self.wiring)
+        step = ScoreStep(partition, self.wiring, self._shown)
         if head is None:
             return step
         stored = state.decode(head, ScoreHead)
         step.offset = stored.offset
-        for name, detector in stored.detectors.items():
-            lane = step.lane(name)
+        for key, saved in stored.lanes.items():
+            lane = step.lane(key)
             if lane is not None:
-                lane.saved = detector
-                lane.closer.load(detector.closer)
-                stored_blocks = blocks(self.table, detector.keys(partition, name))
+                lane.saved = saved
+                lane.closer.load(saved.closer)
+                stored_blocks = blocks(self.table, saved.keys(partition, key))
                 rows = [state.decode(block, Block) for block in stored_blocks]
-                lane.scorer.load(detector.scorer, rows)
+                lane.scorer.load(saved.scorer, rows)
         return step
