@@ -5,6 +5,7 @@ source topics → fold → {prefix}.partials → score → {prefix}.scores → g
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import threading
@@ -63,7 +64,6 @@ class Worker:
         for hop in self.hops:
             self._run(hop)
         cast(Any, self.app.on_partitions_revoked).connect(self._forget)
-        cast(Any, self.app.on_before_shutdown).connect(self._stopping)
         self.app.task(self._never_fail(ticks.forever, ticks.EVERY_SECONDS, ticks.tick, self.app, self.folds))
         self.app.task(self._never_fail(ticks.forever, 1.0, ticks.watch, self.app, self.hops))
         self._pages(metrics.registry)
@@ -111,8 +111,14 @@ class Worker:
             await self.app.crash(error)
             raise
 
-    async def _stopping(self, *_: Any, **__: Any) -> None:
+    async def save(self) -> None:
+        """Before anything stops: save what is held, so that the next worker reads nothing again.
+
+        What has failed saves nothing: its last snapshots are good.
+        """
         self._stop_by_force_if_need_be()
+        if not self.app.crashed:
+            await asyncio.gather(*(hop.stop() for hop in self.hops))
 
     @staticmethod
     def _stop_by_force_if_need_be() -> None:

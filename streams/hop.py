@@ -102,6 +102,9 @@ class Hop(ABC, Generic[S]):
         self._steps: dict[int, S] = {}
         self._stored: dict[int, frozenset[bytes]] = {}
         self._last_taken: dict[int, float] = {}
+        #: Partitions whose step has taken what its snapshot does not contain.
+        self._unsaved: set[int] = set()
+        self._stopping = False
         self._topics: dict[str, TopicT] = {}
 
     @abstractmethod
@@ -133,11 +136,18 @@ class Hop(ABC, Generic[S]):
     def forget(self, partitions: Iterable[int]) -> None:
         """Drop the steps of partitions: they may be no longer ours, and change elsewhere."""
         for partition in partitions:
+            self._unsaved.discard(partition)
             step = self._steps.pop(partition, None)
             if step is not None:
                 step.retire()
                 remove(self.wiring.metrics.lag, self.topic, str(partition))
                 remove(self.wiring.metrics.state_bytes, self.table.name, str(partition))
+
+    async def stop(self) -> None:
+        """Take nothing more, and wait until all that was taken is saved."""
+        self._stopping = True
+        while self._unsaved and not self.app.crashed:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def run(self, stream: StreamT[Any]) -> None:
         """Process the batches of one partition until the stream ends."""
@@ -148,24 +158,22 @@ class Hop(ABC, Generic[S]):
         queue = cast(Any, stream).channel.queue
         async for event in cast(Any, stream).noack().events():
             partition = event.message.partition
+            if self._stopping and partition not in self._unsaved:
+                continue
             if step is None:
                 # What an earlier run left behind may be half a batch ahead of its snapshot.
                 self.forget([partition])
             if step is not self.step(partition):
                 step, sent = self.step(partition), []
             batch = cast(Sequence[ConsumerRecord], event.value)
-            if guard.missing(step.offset, batch[0].offset):
-                await self._seek(partition, step.offset + 1)
-                continue
-            if guard.stale(step.offset, batch[0].offset):
-                continue
-            async with self.locks[partition]:
-                sent += await self._process(step, partition, batch)
+            if not self._stopping and await self._is_next(guard, step, batch[0]):
+                async with self.locks[partition]:
+                    sent += await self._process(step, partition, batch)
             # Tables can be written only while an event is processed, so the last one is held until it
             # is time to save, or until there is another.
-            while queue.empty() and time.monotonic() < saved + self.save_every:  # noqa: ASYNC110
+            while queue.empty() and not self._is_time_to_save(saved):  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_SECONDS)
-            if time.monotonic() >= saved + self.save_every:
+            if self._is_time_to_save(saved):
                 await asyncio.gather(*sent)
                 # Not if a rebalance has dropped the step meanwhile: its partition is read again from the
                 # snapshot that there is, here or elsewhere.
@@ -173,10 +181,25 @@ class Hop(ABC, Generic[S]):
                     await self._save(step, event)
                 saved, sent = time.monotonic(), []
 
+    def _is_time_to_save(self, saved: float) -> bool:
+        return self._stopping or time.monotonic() >= saved + self.save_every
+
+    async def _is_next(self, guard: _Contiguity, step: S, first: ConsumerRecord) -> bool:
+        """Whether a batch goes on where the step is; what is missing before it is asked for."""
+        if guard.missing(step.offset, first.offset):
+            log.warning(
+                "records_missing", topic=self.topic, partition=first.partition, from_offset=step.offset + 1
+            )
+            consumer = cast(BatchConsumer, self.app.consumer)
+            await consumer.seek_back({TP(self.topic, first.partition): step.offset + 1})
+            return False
+        return not guard.stale(step.offset, first.offset)
+
     async def _process(
         self, step: S, partition: int, batch: Sequence[ConsumerRecord]
     ) -> list[Awaitable[Any]]:
         self._last_taken[partition] = time.monotonic()
+        self._unsaved.add(partition)
         until = time.monotonic() + SLICE_SECONDS
         outgoing: list[Message] = []
         sent: list[Awaitable[Any]] = []
@@ -187,6 +210,8 @@ class Hop(ABC, Generic[S]):
                 sent += await self.publish(outgoing)
                 outgoing = []
                 await asyncio.sleep(0)
+                if self._stopping:
+                    break
                 until = time.monotonic() + SLICE_SECONDS
         outgoing += step.settle()
         self._last_taken[partition] = time.monotonic()
@@ -213,11 +238,10 @@ class Hop(ABC, Generic[S]):
         self._stored[partition] = await tables.write(self.table, partition, snapshot, self._stored[partition])
         size = len(snapshot.head) + sum(map(len, snapshot.blocks.values()))
         self.wiring.metrics.state_bytes.labels(self.table.name, str(partition)).set(size)
-        event.ack()
-
-    async def _seek(self, partition: int, offset: int) -> None:
-        log.warning("records_missing", topic=self.topic, partition=partition, from_offset=offset)
-        await cast(BatchConsumer, self.app.consumer).seek_back({TP(self.topic, partition): offset})
+        self._unsaved.discard(partition)
+        # A worker that stops may have left the rest of a batch to the next one.
+        if step.offset >= event.message.offset:
+            event.ack()
 
 
 class _Contiguity:

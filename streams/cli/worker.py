@@ -46,14 +46,27 @@ def command(configuration: Path) -> None:
     partitions = {state.name: state.partitions or where.partitions for state in states}
     worker = Worker(what, where, partitions)
     log.info("worker_starting", detectors=[detector.name for detector in what.detectors])
-    process = faust.Worker(
-        worker.app, quiet=True, redirect_stdouts=False, loglevel=where.log_level, blocking_timeout=10.0
-    )
+    process = _Process(worker, where)
     try:
         process.execute_from_commandline()
     finally:
         if worker.failure is not None:
             sys.exit(1)
+
+
+class _Process(faust.Worker):
+    """What runs the app, and stops it at a signal."""
+
+    def __init__(self, worker: Worker, where: Settings) -> None:
+        super().__init__(
+            worker.app, quiet=True, redirect_stdouts=False, loglevel=where.log_level, blocking_timeout=10.0
+        )
+        self._worker = worker
+
+    async def on_stop(self) -> None:
+        """While all of the app still works."""
+        await self._worker.save()
+        await super().on_stop()
 
 
 def _claim(where: Settings) -> None:

@@ -21,7 +21,7 @@ from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams import topics
 from streams.formats import make_format
 from streams.samples.shop import Incident, Shop
-from tests.streams.worker import running_worker
+from tests.streams.worker import RunningWorker, running_worker
 
 pytestmark = pytest.mark.kafka
 
@@ -236,6 +236,40 @@ def test_twenty_kills_change_nothing(settings, producer, read_all, prefix):
         assert wait_for_scores(settings, read_all, len(expected[IntervalScores])) == expected[IntervalScores]
         wait_for(read_all, f"{prefix}.alerts", Alert, len(expected[Alert]))
     assert published(read_all(f"{prefix}.alerts"), Alert) == in_order(expected[Alert])
+
+
+def test_after_an_orderly_stop_nothing_is_read_again(settings, producer, prefix):
+    topic = f"{prefix}-clicks"
+    config_text = configuration(topic)
+    topics.create(settings, [topic])
+    records = traffic()
+    send(producer, topic, iter(records))
+
+    def read(worker: RunningWorker) -> int:
+        return worker.count("lookalive_events_total", source="shop")
+
+    with running_worker(config_text, settings) as worker:
+        # In the midst of it: most of what was read is in no snapshot yet.
+        while not (before := read(worker)):
+            time.sleep(0.01)
+        assert worker.terminate() == 0
+    committed = sum(consumed(settings, topic).values())
+    assert before <= committed
+    with running_worker(config_text, settings) as worker:
+        until = time.monotonic() + 60
+        while read(worker) < len(records) - committed and time.monotonic() < until:
+            time.sleep(0.1)
+        time.sleep(1)
+        assert read(worker) == len(records) - committed
+
+
+def consumed(settings, topic: str) -> dict[int, int]:
+    """How many records of each partition were acknowledged."""
+    from kafka import KafkaAdminClient
+
+    with KafkaAdminClient(**settings.kafka_client()) as admin:
+        offsets = admin.list_group_offsets(settings.group)[settings.group]
+    return {tp.partition: position.offset for tp, position in offsets.items() if tp.topic == topic}
 
 
 def test_backtest_finds_the_incident_that_was_planted():

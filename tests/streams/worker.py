@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+from prometheus_client.parser import text_string_to_metric_families
 
 from streams.settings import PREFIX, Settings
 
@@ -52,6 +53,15 @@ class RunningWorker:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=10) as response:
             text: str = response.read().decode()
             return text
+
+    def count(self, metric: str, **labels: str) -> int:
+        """The value of a metric of the worker; 0 where there is none yet."""
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            for family in text_string_to_metric_families(self.get("/metrics")):
+                for sample in family.samples:
+                    if sample.name == metric and labels.items() <= sample.labels.items():
+                        return int(sample.value)
+        return 0
 
     def is_ready(self) -> bool:
         """Whether partitions are assigned and their state is recovered."""
