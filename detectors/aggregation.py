@@ -1,8 +1,10 @@
 """Aggregations: values of events become accumulators that merge, and in the end one number.
 
 An Aggregator holds no events and no state of its own: accumulators are handed in and out, so that one
-object serves every place of a detector. Whatever the order in which events are added and accumulators
-merged, the result is the same to the last bit; that is why sums are whole numbers of steps.
+object serves every place of a detector. How an event is added is a line of Python, which
+`detectors.loop` writes into the loop over the events of a detector: a call for each would cost more
+than all the rest. Whatever the order in which events are added and accumulators merged, the result is
+the same to the last bit; that is why sums are whole numbers of steps.
 """
 
 # ruff: noqa: D102 - the methods of all aggregators are described once, in `Aggregator`.
@@ -16,12 +18,9 @@ from fractions import Fraction
 from typing import Any, Protocol, TypeVar, cast
 
 from detectors.config import Aggregation, ConfigError, Measure
-from detectors.records import Value
 from detectors.sketches import HyperLogLog, LogBuckets
 
-#: No sum takes a value beyond this: a larger one is a defect of the feed, and would drown the rest.
-LARGEST = 1e15
-#: Steps that sums may be kept in; finer ones are below the noise of a float, see `LARGEST`.
+#: Steps that sums may be kept in; finer ones are below the noise of a float, since no value is beyond 1e15.
 FINEST, COARSEST = 1e-12, 1e12
 #: What fits the wire as a number; larger sums travel as text.
 _WIRE = 2**63
@@ -29,25 +28,22 @@ _WIRE = 2**63
 A = TypeVar("A")
 
 
-class BadValue(ValueError):
-    """An event's value cannot be aggregated; the message says which value, where, and why."""
-
-
 class Aggregator(Protocol[A]):
     """How one measure is aggregated. `A` is its accumulator: a plain value, or a sketch.
 
-    `add` and `merge` return the result and may reuse the first accumulator, never the second.
+    `merge` returns the result and may reuse the first accumulator, never the second.
     """
+
+    @property
+    def adding(self) -> str:
+        """How to add an event: Python in which `{cell}` is the accumulator and `{me}` this object.
+
+        `value` is what the event has in the field: a number within ±1e15, or for `distinct` any Value,
+        and never None. That is for the formats to see to.
+        """
 
     def start(self) -> A:
         """The accumulator of no event."""
-
-    def add(self, accumulator: A, value: Any) -> A:  # a number, or for `distinct` any Value
-        """Take in the value of one event.
-
-        Raises:
-            BadValue: the value cannot be aggregated; the accumulator is as it was.
-        """
 
     def merge(self, accumulator: A, other: A) -> A:
         """What both hold together."""
@@ -73,11 +69,10 @@ def aggregator(measure: Measure, interval: timedelta) -> Aggregator[Any]:
 class Count:
     """How many events."""
 
+    adding = "{cell} += 1"
+
     def start(self) -> int:
         return 0
-
-    def add(self, accumulator: int, value: object) -> int:
-        return accumulator + 1
 
     def merge(self, accumulator: int, other: int) -> int:
         return accumulator + other
@@ -106,7 +101,7 @@ class Steps:
     """Numbers as whole multiples of a smallest step, exact in any order of addition.
 
     >>> cents = Steps("revenue", 0.01)
-    >>> cents.number(cents.whole(0.1) + cents.whole(0.2))
+    >>> cents.number(round(0.1 * cents.factor) + round(0.2 * cents.factor))
     0.3
     """
 
@@ -114,17 +109,11 @@ class Steps:
         if not FINEST <= scale <= COARSEST:
             message = f"measure {measure!r}: scale must be between {FINEST:g} and {COARSEST:g}, not {scale:g}"
             raise ConfigError(message)
-        self._measure = measure
         # As written in decimals: 0.0001 is one ten-thousandth, and dividing by it leaves clean decimals.
         step = Fraction(repr(scale))
         self._numerator, self._denominator = step.numerator, step.denominator
-        self._factor = self._denominator if self._numerator == 1 else self._denominator / self._numerator
-
-    def whole(self, value: float) -> int:
-        """The nearest number of steps."""
-        if not -LARGEST <= value <= LARGEST:
-            raise too_large(value, self._measure)
-        return round(value * self._factor)
+        #: Steps in one unit: a value times this, rounded, is its number of steps.
+        self.factor = self._denominator if self._numerator == 1 else self._denominator / self._numerator
 
     def number(self, steps: int, divisor: int = 1) -> float:
         """The number that the steps make, divided."""
@@ -134,14 +123,14 @@ class Steps:
 class Sum:
     """The exact sum, in steps."""
 
+    adding = "{cell} += round(value * {me}.factor)"
+
     def __init__(self, measure: str, scale: float) -> None:
         self._steps = Steps(measure, scale)
+        self.factor = self._steps.factor
 
     def start(self) -> int:
         return 0
-
-    def add(self, accumulator: int, value: float) -> int:
-        return accumulator + self._steps.whole(value)
 
     def merge(self, accumulator: int, other: int) -> int:
         return accumulator + other
@@ -159,26 +148,28 @@ class Sum:
 class Mean:
     """The exact mean: steps and how many values they are of."""
 
+    adding = "{cell}[0] += round(value * {me}.factor); {cell}[1] += 1"
+
     def __init__(self, measure: str, scale: float) -> None:
         self._steps = Steps(measure, scale)
+        self.factor = self._steps.factor
 
-    def start(self) -> tuple[int, int]:
-        return 0, 0
+    def start(self) -> list[int]:
+        return [0, 0]
 
-    def add(self, accumulator: tuple[int, int], value: float) -> tuple[int, int]:
-        return accumulator[0] + self._steps.whole(value), accumulator[1] + 1
+    def merge(self, accumulator: list[int], other: list[int]) -> list[int]:
+        accumulator[0] += other[0]
+        accumulator[1] += other[1]
+        return accumulator
 
-    def merge(self, accumulator: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
-        return accumulator[0] + other[0], accumulator[1] + other[1]
-
-    def pack(self, accumulator: tuple[int, int]) -> object:
+    def pack(self, accumulator: list[int]) -> object:
         return wide(accumulator[0]), accumulator[1]
 
-    def unpack(self, wire: object) -> tuple[int, int]:
+    def unpack(self, wire: object) -> list[int]:
         steps, count = cast("tuple[int | str, int]", wire)
-        return int(steps), count
+        return [int(steps), count]
 
-    def value(self, accumulator: tuple[int, int]) -> float:
+    def value(self, accumulator: list[int]) -> float:
         steps, count = accumulator
         return self._steps.number(steps, count) if count else math.nan
 
@@ -186,16 +177,10 @@ class Mean:
 class Max:
     """The largest value."""
 
-    def __init__(self, measure: str) -> None:
-        self._measure = measure
+    adding = "if {cell} is None or value > {cell}: {cell} = value + 0.0"
 
     def start(self) -> float | None:
         return None
-
-    def add(self, accumulator: float | None, value: float) -> float | None:
-        if not -LARGEST <= value <= LARGEST:
-            raise too_large(value, self._measure)
-        return self.merge(accumulator, value + 0.0)  # -0.0 and 0.0 are one number: it has one form
 
     def merge(self, accumulator: float | None, other: float | None) -> float | None:
         if accumulator is None or other is None:
@@ -215,6 +200,8 @@ class Max:
 class Min(Max):
     """The smallest value."""
 
+    adding = "if {cell} is None or value < {cell}: {cell} = value + 0.0"
+
     def merge(self, accumulator: float | None, other: float | None) -> float | None:
         if accumulator is None or other is None:
             return other if accumulator is None else accumulator
@@ -224,12 +211,10 @@ class Min(Max):
 class Distinct:
     """About how many different values; exact while they are few."""
 
+    adding = "{cell}.add(value)"
+
     def start(self) -> HyperLogLog:
         return HyperLogLog()
-
-    def add(self, accumulator: HyperLogLog, value: Value) -> HyperLogLog:
-        accumulator.add(value)
-        return accumulator
 
     def merge(self, accumulator: HyperLogLog, other: HyperLogLog) -> HyperLogLog:
         accumulator.update(other)
@@ -248,18 +233,13 @@ class Distinct:
 class Quantile:
     """The value below which this share of the values lies, within one per cent."""
 
-    def __init__(self, measure: str, share: float) -> None:
-        self._measure = measure
+    adding = "{cell}.add(value)"
+
+    def __init__(self, share: float) -> None:
         self._share = share
 
     def start(self) -> LogBuckets:
         return LogBuckets()
-
-    def add(self, accumulator: LogBuckets, value: float) -> LogBuckets:
-        if not -LARGEST <= value <= LARGEST:
-            raise too_large(value, self._measure)
-        accumulator.add(value)
-        return accumulator
 
     def merge(self, accumulator: LogBuckets, other: LogBuckets) -> LogBuckets:
         accumulator.update(other)
@@ -281,18 +261,13 @@ AGGREGATORS: dict[Aggregation, Callable[[Measure, timedelta], Aggregator[Any]]] 
     "rate": lambda measure, interval: Rate(interval),
     "sum": lambda measure, interval: Sum(measure.name, measure.scale),
     "mean": lambda measure, interval: Mean(measure.name, measure.scale),
-    "min": lambda measure, interval: Min(measure.name),
-    "max": lambda measure, interval: Max(measure.name),
+    "min": lambda measure, interval: Min(),
+    "max": lambda measure, interval: Max(),
     "distinct": lambda measure, interval: Distinct(),
-    "p50": lambda measure, interval: Quantile(measure.name, 0.50),
-    "p95": lambda measure, interval: Quantile(measure.name, 0.95),
-    "p99": lambda measure, interval: Quantile(measure.name, 0.99),
+    "p50": lambda measure, interval: Quantile(0.50),
+    "p95": lambda measure, interval: Quantile(0.95),
+    "p99": lambda measure, interval: Quantile(0.99),
 }
-
-
-def too_large(value: float, measure: str) -> BadValue:
-    """The error of a value that is no finite number within bounds."""
-    return BadValue(f"measure {measure!r}: a value must be within ±{LARGEST:g}, got {value:g}")
 
 
 def wide(number: int) -> int | str:

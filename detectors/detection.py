@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from detectors.alerting import Alerter
+from detectors.clock import NO_TIMESTAMP, Refused
 from detectors.closing import Closer
 from detectors.config import Config, Detector
-from detectors.folding import Fold, Refused
+from detectors.folding import Fold
 from detectors.grouping import Grouper, shortened
 from detectors.records import Alert, AnomalyGroup, Event, IntervalScores, Partial, Watermark
 from detectors.scorer import Scorer
@@ -48,10 +49,6 @@ class Detection:
     def _pass_on(self, records: Iterable[Partial | Watermark]) -> Iterator[Outcome]:
         for record in records:
             yield from self._lanes[record.detector].take(record)
-
-
-#: A record that has no time of its own beside that of its events.
-NO_TIMESTAMP = -1
 
 
 class _Lane:

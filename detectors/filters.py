@@ -1,4 +1,4 @@
-"""The `where` of the configuration, compiled: a predicate on events, or on the dimensions of a place.
+"""The `where` of the configuration, compiled: a test of an event's field, or of the dimensions of a place.
 
 Values compare as they look in a dimension (`places.text`): 404 matches "404", and true matches "true".
 All fields must match; of a list of values, any. An absent field is `(missing)`, and may be asked for
@@ -10,30 +10,30 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from operator import attrgetter
 from typing import TypeVar
 
 from detectors.config import Matcher, Scalar, Where, as_list
 from detectors.places import LONGEST, MISSING, OTHER, text
-from detectors.records import Event, Value, attribute
 
 T = TypeVar("T")
 
 Condition = Callable[[str], bool]
+Test = frozenset[str] | Condition
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def matches_event(where: Where) -> Callable[[Event], bool]:
-    """Whether an event has what is asked for.
+def event_test(condition: Scalar | list[Scalar] | Matcher) -> Test:
+    """What is asked of an event's field, as text: to be one of some, or to pass a condition.
 
-    >>> from detectors.records import event_type
-    >>> Click = event_type(["event", "country"])
-    >>> bought = matches_event({"event": ["order", "purchase"], "country": Matcher(excluded="DE")})
-    >>> bought(Click(0, "FR", "purchase")), bought(Click(0, "DE", "purchase"))
-    (True, False)
+    >>> event_test(["order", "purchase"]) == {"order", "purchase"}
+    True
     """
-    return _every([_event_test(attribute(field), condition) for field, condition in where.items()])
+    if not isinstance(condition, Matcher):
+        wanted = _texts(condition)
+        if all(_is_itself(value) for value in wanted):
+            return wanted
+    return _condition(condition)
 
 
 def matches_dimensions(where: Where) -> Callable[[Mapping[str, str]], bool]:
@@ -47,30 +47,6 @@ def matches_dimensions(where: Where) -> Callable[[Mapping[str, str]], bool]:
     """
     tests = [(field, _condition(condition)) for field, condition in where.items()]
     return lambda place: all(field in place and test(place[field]) for field, test in tests)
-
-
-def _event_test(name: str, condition: Scalar | list[Scalar] | Matcher) -> Callable[[Event], bool]:
-    read: Callable[[Event], Value] = attrgetter(name)
-    matches = _condition(condition)
-    if isinstance(condition, Matcher):
-        return lambda event: matches(text(read(event)))
-    wanted = _texts(condition)
-    if not all(_is_itself(value) for value in wanted):
-        return lambda event: text(read(event)) in wanted
-    if len(wanted) == 1:
-        (only,) = wanted
-
-        def equals(event: Event) -> bool:
-            value = read(event)
-            return bool(value == only if type(value) is str else text(value) == only)
-
-        return equals
-
-    def any_of(event: Event) -> bool:
-        value = read(event)
-        return (value if type(value) is str else text(value)) in wanted
-
-    return any_of
 
 
 def _is_itself(wanted: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from keyword import iskeyword
 from typing import Any, Literal, cast
 
 import msgspec
@@ -42,10 +43,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 def attribute(field: str) -> str:
     """The attribute of an Event that holds a field: the field's name as an identifier.
 
-    >>> attribute("geo.country")
-    'geo__country'
+    >>> attribute("geo.country"), attribute("class")
+    ('geo__country', 'class__')
     """
-    return re.sub(r"\W", "__", field)
+    name = re.sub(r"\W", "__", field)
+    return f"{name}__" if iskeyword(name) else name
 
 
 def event_type(fields: Iterable[str]) -> type[Event]:

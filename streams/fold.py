@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from operator import attrgetter
 
 import msgspec
 from aiokafka import ConsumerRecord
 
 from detectors import state
-from detectors.folding import Fold, FoldState, Refused
-from detectors.records import Partial, Watermark, event_type
+from detectors.clock import NO_TIMESTAMP, Refused
+from detectors.folding import Fold, FoldState
+from detectors.records import Event, Partial, Watermark, event_type
 from streams.dead_letters import DeadLetter, of_record
-from streams.formats import BadEvent, Format, make_format
+from streams.formats import FAILURES, BadEvent, Format, make_format
 from streams.hop import Hop, Message, Wiring
-from streams.metrics import Metrics, remove
-from streams.names import Names
+from streams.metrics import remove
+from streams.names import partition_of
 from streams.tables import Snapshot, SnapshotTable
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -24,14 +28,15 @@ _encode = msgspec.msgpack.Encoder().encode
 class FoldStep:
     """One source partition."""
 
-    def __init__(self, fold: Fold, format_: Format, source: str, names: Names, metrics: Metrics) -> None:
+    def __init__(self, fold: Fold, format_: Format, source: str, wiring: Wiring) -> None:
         self.fold = fold
-        self._parse = format_.parse
+        self._format = format_
         self._source = source
-        self._names = names
-        self._metrics = metrics
+        self._names = wiring.names
+        self._metrics = wiring.metrics
+        self._partitions = wiring.partials
         # From the start there is a count of what was read, even if all of it is refused.
-        metrics.events.labels(source)
+        wiring.metrics.events.labels(source)
 
     @property
     def offset(self) -> int:
@@ -40,25 +45,43 @@ class FoldStep:
 
     def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
         """Fold records; what cannot be folded becomes a dead letter that says why."""
+        rows, events, letters = self._read(records)
+        offsets = [row.offset for row in rows]
+        timestamps = [NO_TIMESTAMP if (time := row.timestamp) is None else time for row in rows]
+        refused = self.fold.fold_all(offsets, timestamps, events, records[-1].offset, records[-1].timestamp)
+        return [*letters, *(self._dead(self._letter(records, refusal)) for refusal in refused)]
+
+    def _read(
+        self, records: Sequence[ConsumerRecord]
+    ) -> tuple[Sequence[ConsumerRecord], Sequence[Event], list[Message]]:
+        """Events, beside each the record it is of, and the dead letters of records without one."""
+        if self._format.decode is not None:
+            with suppress(*FAILURES):
+                return (
+                    records,
+                    list(map(self._format.decode, [record.value or b"" for record in records])),
+                    [],
+                )
+        rows: list[ConsumerRecord] = []
+        events: list[Event] = []
+        letters: list[Message] = []
         for record in records:
-            yield from self._take(record)
+            try:
+                found = self._format.parse(record.value or b"")
+            except BadEvent as error:
+                letters.append(self._dead(of_record(self._source, record, error.reason, str(error))))
+            else:
+                events += found
+                rows += [record] * len(found)
+        return rows, events, letters
 
-    def _take(self, record: ConsumerRecord) -> Iterable[Message]:
-        try:
-            events = self._parse(record.value or b"")
-        except BadEvent as error:
-            self.fold.fold(record.offset, record.timestamp, ())
-            return [self._dead(of_record(self._source, record, error.reason, str(error)))]
-        refused = self.fold.fold(record.offset, record.timestamp, events)
-        return [self._dead(self._letter(record, refusal)) for refusal in refused]
-
-    def _letter(self, record: ConsumerRecord, refused: Refused) -> DeadLetter:
-        if refused.offset == record.offset:
-            return of_record(self._source, record, refused.reason, refused.detail)
+    def _letter(self, records: Sequence[ConsumerRecord], refused: Refused) -> DeadLetter:
+        at = bisect_left(records, refused.offset, key=attrgetter("offset"))
+        if records[at].offset == refused.offset:
+            return of_record(self._source, records[at], refused.reason, refused.detail)
         # One that was set aside earlier: its bytes are in the source topic, at these coordinates.
-        return DeadLetter(
-            self._source, record.topic, record.partition, refused.offset, refused.reason, refused.detail
-        )
+        topic, partition = records[at].topic, records[at].partition
+        return DeadLetter(self._source, topic, partition, refused.offset, refused.reason, refused.detail)
 
     def _dead(self, letter: DeadLetter) -> Message:
         self._metrics.events_invalid.labels(self._source, letter.reason).inc()
@@ -75,7 +98,15 @@ class FoldStep:
         return self._messages(self.fold.idle(int(silent_seconds * 1000)))
 
     def _messages(self, records: Iterable[Partial | Watermark]) -> list[Message]:
-        return [Message(self._names.partials, r.detector.encode(), _encode(r)) for r in records]
+        return [
+            Message(
+                self._names.partials,
+                record.detector.encode(),
+                _encode(record),
+                partition=partition_of(record.detector, record.shard, self._partitions),
+            )
+            for record in records
+        ]
 
     def _count(self) -> None:
         fold, metrics = self.fold, self._metrics
@@ -85,9 +116,10 @@ class FoldStep:
             metrics.events_late.labels(detector).inc()
             metrics.event_lateness.labels(detector).observe(milliseconds / 1000)
         fold.late.clear()
-        for detector, events in fold.filtered.items():
-            metrics.events_filtered.labels(detector).inc(events)
-        fold.filtered.clear()
+        for part in fold.detectors:
+            metrics.events_filtered.labels(part.name).inc(part.filtered)
+            metrics.events_other.labels(part.name).inc(part.leaves.turned_away)
+            part.filtered = part.leaves.turned_away = 0
         if fold.newest is not None:
             metrics.last_event.labels(self._source, str(fold.partition)).set(fold.newest / 1000)
 
@@ -126,4 +158,4 @@ class FoldHop(Hop[FoldStep]):
         fold = Fold(self.wiring.config, self.source, partition, self.partitions)
         if head is not None:
             fold.load(state.decode(head, FoldState), event_type(self._fields))
-        return FoldStep(fold, self._format, self.source, self.wiring.names, self.wiring.metrics)
+        return FoldStep(fold, self._format, self.source, self.wiring)

@@ -32,6 +32,9 @@ class Metrics:
         self.events = counter("events_total", "Events read.", "source")
         self.events_invalid = counter("events_invalid_total", "Records refused.", "source", "reason")
         self.events_filtered = counter("events_filtered_total", "Events that filters left out.", "detector")
+        self.events_other = counter(
+            "events_other_total", "Events of places beyond max_series, counted as (other).", "detector"
+        )
         self.events_late = counter("events_late_total", "Events after their interval closed.", "detector")
         self.event_lateness = histogram(
             "event_lateness_seconds", "How late late events were.", _LATENESS, "detector"

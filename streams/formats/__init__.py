@@ -12,11 +12,11 @@ from detectors.config import ConfigError, FieldKind, Source
 from detectors.records import Event
 from streams.formats.aws_waf import AwsWaf
 from streams.formats.clickstream import Clickstream
-from streams.formats.decoding import BadEvent, Reason
+from streams.formats.decoding import FAILURES, BadEvent, Reason
 from streams.formats.json import Json
 from streams.formats.vocabulary import nearest
 
-__all__ = ["FORMATS", "BadEvent", "Format", "Reason", "make_format"]
+__all__ = ["FAILURES", "FORMATS", "BadEvent", "Format", "Reason", "make_format"]
 
 
 class Format(Protocol):
@@ -25,6 +25,13 @@ class Format(Protocol):
     Raises:
         ConfigError: the format has no such field.
     """
+
+    @property
+    def decode(self) -> Callable[[bytes], Event] | None:
+        """Decodes a record that is one event and needs no second look; None where no record is so plain.
+
+        For any other record it raises one of FAILURES.
+        """
 
     def parse(self, raw: bytes) -> Sequence[Event]:
         """The events of a record: one, or more where a record tells of several things.

@@ -130,6 +130,9 @@ Verdict = tuple[str | None, str | None, str | None, str | None]
 class AwsWaf:
     """Reads each record once; its events differ in what `OF_VERDICT` names."""
 
+    #: Any record may be several events.
+    decode = None
+
     def __init__(self, source: Source, fields: Mapping[str, FieldKind]) -> None:
         check_fields(source, fields, FIELDS)
         self._event = event_type(fields)

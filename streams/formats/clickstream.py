@@ -52,7 +52,7 @@ class Clickstream:
         )
         any_time = msgspec.defstruct("AnyTime", [("event_time", MILLISECONDS | str, time), *columns])
         self._event = cast(type[Event], event)
-        self._decode = msgspec.json.Decoder(self._event).decode
+        self.decode = msgspec.json.Decoder(self._event).decode
         self._decode_any_time = msgspec.json.Decoder(any_time).decode
 
     def parse(self, raw: bytes) -> Sequence[Event]:
@@ -62,7 +62,7 @@ class Clickstream:
             BadEvent: the record is none.
         """
         try:
-            return (self._decode(raw),)
+            return (self.decode(raw),)
         except FAILURES:
             return (self._second_look(raw.removeprefix(BYTE_ORDER_MARK)),)
 

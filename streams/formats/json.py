@@ -13,7 +13,7 @@ absent or null; what is measured must be a number, and nothing that is read may 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -47,7 +47,7 @@ class Json:
             types[path] = NUMBER if fields[name] == "number" else SCALAR
         self._read = Paths(types, time=source.time).read
         self._event = event_type(fields)
-        self._decode = None
+        self.decode: Callable[[bytes], Event] | None = None
         if self._unit in AS_IT_IS and not any("." in path for path in types):
             columns = [
                 (attribute(name), types[path], _at(path, default=None)) for name, path in paths.items()
@@ -55,7 +55,7 @@ class Json:
             time = ("event_time", AS_IT_IS[self._unit], _at(source.time))
             flat = msgspec.defstruct("FlatEvent", [time, *columns], bases=(Event,), frozen=True, gc=False)
             self._event = cast(type[Event], flat)
-            self._decode = msgspec.json.Decoder(self._event).decode
+            self.decode = msgspec.json.Decoder(self._event).decode
 
     def parse(self, raw: bytes) -> Sequence[Event]:
         """One event.
@@ -63,9 +63,9 @@ class Json:
         Raises:
             BadEvent: the record is none.
         """
-        if self._decode is not None:
+        if self.decode is not None:
             try:
-                return (self._decode(raw),)
+                return (self.decode(raw),)
             except FAILURES:
                 pass  # The longer way may still read it, or say what is wrong.
         time, *values = self._read(raw.removeprefix(BYTE_ORDER_MARK))

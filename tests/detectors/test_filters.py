@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,10 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.aggregation import Count
 from detectors.config import Matcher, Where, as_list
-from detectors.filters import matches_dimensions, matches_event
+from detectors.filters import matches_dimensions
+from detectors.folding import OpenInterval
+from detectors.loop import Loop
 from detectors.places import named, text
 from detectors.records import Event, Value, event_type
+from tests.detectors.builders import detector
 
 Record = event_type(["action", "ip", "geo.country", "status"])
 
@@ -25,6 +30,16 @@ def record(**fields: Value) -> Event:
 def where(toml: dict[str, Any]) -> Where:
     """A condition as it comes from a configuration file."""
     return msgspec.convert(toml, Where)
+
+
+def matches_event(asked: Where) -> Callable[[Event], bool]:
+    """Whether the loop of a detector with this filter lets an event through."""
+    loop = Loop(detector(where=asked), [Count()])
+
+    def matches(event: Event) -> bool:
+        return not loop.add_all([event], lambda time: OpenInterval(time, time + 1, 0, {}), lambda *_: [0, 0])
+
+    return matches
 
 
 def test_without_conditions_everything_matches() -> None:

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import folding, state
+from detectors.clock import JUMP_AFTER, Refused
 from detectors.config import Config, Measure
-from detectors.folding import BLOCK_BYTES, JUMP_AFTER, Fold, FoldState
-from detectors.records import Event, Partial, Watermark
+from detectors.folding import BLOCK_BYTES, Fold, FoldState
+from detectors.places import text
+from detectors.records import Event, Partial, Watermark, event_type
 from tests.detectors.builders import MINUTE, ORDERS, Click, config, detector, event, fold, ms
 
 MEASURES = [
@@ -34,9 +36,9 @@ HOUR = timedelta(hours=1)
 Key = tuple[str, int, int, int]
 
 
-def send(fold: Fold, events: Iterable[Event], timestamp: str | int = "23:00") -> list[folding.Refused]:
+def send(fold: Fold, events: Iterable[Event], timestamp: str | int = "23:00") -> list[Refused]:
     """Fold events as the next records of a partition."""
-    refused: list[folding.Refused] = []
+    refused: list[Refused] = []
     for each in events:
         refused += fold.fold(fold.offset + 1, ms(timestamp), [each])
     return refused
@@ -121,7 +123,7 @@ def test_an_interval_of_filtered_events_is_told_empty() -> None:
 
 
 def test_a_partial_of_many_places_comes_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "BLOCK_BYTES", 30)
+    monkeypatch.setattr(folding, "BLOCK_BYTES", 20)
     shop = fold(config(detector(dimensions=("platform",))))
     send(shop, [event("12:00", platform=name) for name in ("web", "app", "tv", "web")])
     send(shop, [event("12:01")])
@@ -435,11 +437,11 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS, st.sampled_from(["wall", "event"]))
+@given(STEPS, st.sampled_from(["wall", "event"]), st.sampled_from([10_000, 2 * len(MEASURES)]))
 def test_batches_restarts_and_replays_do_not_matter(
-    steps: Sequence[tuple[Event, str, int]], clock: Any
+    steps: Sequence[tuple[Event, str, int]], clock: Any, max_series: int
 ) -> None:
-    configuration = config(SHOP, clock=clock)
+    configuration = config(msgspec.structs.replace(SHOP, max_series=max_series), clock=clock)
     log = [each for each, _, _ in steps]
     # The records of a live source came about when their events happened, in order.
     stamps = [max(each.event_time for each in log[: n + 1]) - n * 50 for n in range(len(log))]
@@ -455,8 +457,12 @@ def test_batches_restarts_and_replays_do_not_matter(
     again, kept, position = fold(configuration), stored(fold(configuration)), 0
     what = [(does, back) for _, does, back in steps]
     while position < len(log):
-        again.fold(position, stamps[position], [log[position]])
+        first = position
+        while position < len(log) - 1 and not what[position][0]:
+            position += 1
         (does, back), what[position] = what[position], ("", 0)
+        batch = slice(first, position + 1)
+        again.fold_all(range(first, position + 1), stamps[batch], log[batch], position, stamps[position])
         position += 1
         if does == "batch":
             keep(rough, again.ready())
@@ -526,3 +532,89 @@ def test_a_detector_that_begins_with_its_source_misses_nothing() -> None:
     send(shop, [event("12:00:10"), event("12:01")])
 
     assert [told.start for told in partials(shop.ready())] == [ms("12:01") - MINUTE]
+
+
+def test_a_flood_of_values_leaves_what_is_known_as_it_is() -> None:
+    """Ten minutes of a thousand values a minute that never come again, beside two that do."""
+    shop = fold(config(detector(dimensions=("platform",), max_series=4)))
+    told: list[Partial] = []
+    for minute in range(10):
+        steady = [event(ms("12:00") + minute * MINUTE, platform=name) for name in ["web"] * 5 + ["app"] * 3]
+        flood = [event(ms("12:00") + minute * MINUTE, platform=f"{minute}-{n}") for n in range(1000)]
+        send(shop, [*steady, *flood])
+        told += partials(shop.ready())
+
+    assert shop.detectors[0].leaves.turned_away == 10 * 1000 - 2
+    for partial in told:
+        rows = dict(zip(partial.places, partial.columns[0], strict=True))
+        assert len(rows) <= 6
+        assert (rows[None,], rows["web",], rows["app",]) == (1008, 5, 3)
+    assert len(state.encode(shop.save())) < 100_000
+
+
+def test_a_new_value_that_keeps_coming_gets_room_within_a_flood() -> None:
+    shop = fold(config(detector(dimensions=("platform",), max_series=3)))
+    rows: list[dict[Any, int]] = []
+    for minute in range(6):
+        flood = [event(ms("12:00") + minute * MINUTE, platform=f"{minute}-{n}") for n in range(200)]
+        steady = [event(ms("12:00") + minute * MINUTE, platform="tv")] * (10 if minute >= 2 else 0)
+        send(shop, [*flood, *steady])
+        rows += [dict(zip(p.places, p.columns[0], strict=True)) for p in partials(shop.ready())]
+
+    assert [row.get(("tv",)) for row in rows] == [None, None, None, 10, 10]
+    assert [row[None,] for row in rows] == [200, 200, 210, 210, 210]
+
+
+def test_what_has_no_room_still_counts_where_its_roll_ups_are_known() -> None:
+    shop = fold(config(detector(dimensions=("platform", "marketplace"), max_series=1)))
+    send(
+        shop,
+        [event("12:00", platform="web", marketplace="DE"), event("12:00", platform="web", marketplace="x")],
+    )
+    send(shop, [event("12:00", platform="(other)", marketplace="DE"), event("12:01")])
+
+    (told,) = partials(shop.ready())
+
+    assert dict(zip(told.places, told.columns[0], strict=True)) == {
+        (None, None): 3,
+        ("web", None): 2,
+        ("(other)", None): 1,
+        (None, "DE"): 2,
+        (None, "(other)"): 1,
+        ("web", "DE"): 1,
+        ("(other)", "(other)"): 2,
+    }
+
+
+@pytest.mark.parametrize("value", ["(other)", "(missing)", "x" * 500, '"; import os', "{cell}", "\u2028\x00"])
+def test_a_strangers_text_is_a_value_and_nothing_else(value: str) -> None:
+    shop = fold(config(detector(dimensions=("platform",))))
+    send(
+        shop, [event("12:00", platform=value), event("12:00", platform=value), event("12:00", platform=None)]
+    )
+    send(shop, [event("12:01")])
+
+    (told,) = partials(shop.ready())
+
+    rows = {(None,): 3, (text(value),): 2, ("(missing)",): 1}
+    assert dict(zip(told.places, told.columns[0], strict=True)) == rows
+
+
+def test_a_field_may_be_called_like_a_word_of_python() -> None:
+    kind: Any = event_type(["class", "lambda"])
+    words = detector(dimensions=("class",), measures=[Measure(name="sum", aggregation="sum", field="lambda")])
+    shop = fold(config(words))
+    send(shop, [kind(ms("12:00"), "economy", 7.0), kind(ms("12:01"))])
+
+    (told,) = partials(shop.ready())
+
+    assert (told.places, told.columns) == ([(None,), ("economy",)], [[70_000, 70_000]])
+
+
+def test_measures_of_like_conditions_are_told_apart() -> None:
+    one = Measure(name="one", aggregation="count", where={"amount": 1})
+    true = Measure(name="true", aggregation="count", where={"amount": True})
+    shop = fold(config(detector(measures=[one, true])))
+    send(shop, [event("12:00", amount=1), event("12:00", amount=1.0), event("12:01")])
+
+    assert partials(shop.ready())[0].columns == [[2], [0]]
