@@ -28,6 +28,7 @@ from streams.hop import Hop, Wiring
 from streams.logs import logging_config
 from streams.metrics import Metrics
 from streams.names import LARGEST_MESSAGE_BYTES, Names
+from streams.pace import Pace
 from streams.score import ScoreHop
 from streams.settings import Settings
 from streams.tables import SnapshotTable
@@ -49,7 +50,7 @@ class Worker:
         names = Names.under(settings.prefix)
         metrics = Metrics(CollectorRegistry())
         metrics.build.info({"version": version("lookalive")})
-        wiring = Wiring(self.app, config, names, metrics, partitions[names.partials])
+        wiring = Wiring(self.app, config, names, metrics, partitions[names.partials], Pace())
         self.folds = [
             FoldHop(wiring, name, self._table(f"fold-{name}", count), count)
             for name, source in config.sources.items()

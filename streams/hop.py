@@ -24,6 +24,7 @@ from detectors.config import Config
 from streams import tables
 from streams.metrics import Metrics, remove
 from streams.names import Names
+from streams.pace import Pace
 from streams.tables import Snapshot
 from streams.transport import App, BatchConsumer
 
@@ -55,6 +56,7 @@ class Wiring(NamedTuple):
     metrics: Metrics
     #: How many partitions the partials have.
     partials: int
+    pace: Pace
 
 
 class Step(Protocol):
@@ -86,7 +88,7 @@ S = TypeVar("S", bound=Step)
 class Hop(ABC, Generic[S]):
     """A hop of the flow in one worker: a step for each partition that is assigned."""
 
-    #: How often a step is saved while records come.
+    #: How often a step is saved while records come, unless that takes too long.
     save_every: float = 1.0
     #: How many records a step takes at a time: few where one of them can be a lot of work.
     stride: int = 1
@@ -137,6 +139,7 @@ class Hop(ABC, Generic[S]):
         """Drop the steps of partitions: they may be no longer ours, and change elsewhere."""
         for partition in partitions:
             self._unsaved.discard(partition)
+            self.wiring.pace.forget(self.table.name, partition)
             step = self._steps.pop(partition, None)
             if step is not None:
                 step.retire()
@@ -182,7 +185,8 @@ class Hop(ABC, Generic[S]):
                 saved, sent = time.monotonic(), []
 
     def _is_time_to_save(self, saved: float) -> bool:
-        return self._stopping or time.monotonic() >= saved + self.save_every
+        pause = max(self.save_every, self.wiring.pace.pause)
+        return self._stopping or time.monotonic() >= saved + pause
 
     async def _is_next(self, guard: _Contiguity, step: S, first: ConsumerRecord) -> bool:
         """Whether a batch goes on where the step is; what is missing before it is asked for."""
@@ -234,14 +238,24 @@ class Hop(ABC, Generic[S]):
 
     async def _save(self, step: S, event: EventT[Any]) -> None:
         partition = event.message.partition
+        before = self._stored[partition]
+        started = time.perf_counter()
         snapshot = step.save()
-        self._stored[partition] = await tables.write(self.table, partition, snapshot, self._stored[partition])
-        size = len(snapshot.head) + sum(map(len, snapshot.blocks.values()))
-        self.wiring.metrics.state_bytes.labels(self.table.name, str(partition)).set(size)
+        stored = self._stored[partition] = tables.write(self.table, partition, snapshot)
+        self._measure(partition, snapshot, time.perf_counter() - started)
+        await self.table.confirmed()
+        tables.delete(self.table, before - stored)
         self._unsaved.discard(partition)
         # A worker that stops may have left the rest of a batch to the next one.
         if step.offset >= event.message.offset:
             event.ack()
+
+    def _measure(self, partition: int, snapshot: Snapshot, seconds: float) -> None:
+        table, metrics = self.table.name, self.wiring.metrics
+        self.wiring.pace.took(table, partition, seconds)
+        metrics.snapshot_seconds.labels(table).observe(seconds)
+        size = len(snapshot.head) + sum(map(len, snapshot.blocks.values()))
+        metrics.state_bytes.labels(table, str(partition)).set(size)
 
 
 class _Contiguity:

@@ -56,6 +56,9 @@ class Metrics:
         self.learning = gauge("series_learning", "Series that have seen too little.", "detector")
         self.rejected = counter("series_rejected_total", "Places beyond max_series.", "detector")
         self.state_bytes = gauge("state_bytes", "Size of the last snapshot.", "table", "partition")
+        self.snapshot_seconds = histogram(
+            "snapshot_seconds", "Time that a snapshot kept the worker from other work.", _FAST, "table"
+        )
         self.anomalies = counter(
             "anomalies_total", "Series that became members of a group.", "detector", "measure", "direction"
         )

@@ -31,10 +31,10 @@ class SnapshotTable(faust.Table[bytes, bytes]):
         self._unconfirmed.append(self.send_changelog(self.partition_for_key(key), key, value))
         self._sensor_on_set(self, key, value)
 
-    def take_unconfirmed(self) -> list[FutureMessage]:
-        """The promises of all writes since the last call."""
-        taken, self._unconfirmed = self._unconfirmed, []
-        return taken
+    async def confirmed(self) -> None:
+        """Wait until the broker has all that was written since this was last called."""
+        unconfirmed, self._unconfirmed = self._unconfirmed, []
+        await asyncio.gather(*unconfirmed)
 
 
 #: A record of the changelog is at most about this large; a larger head is stored in pieces.
@@ -97,13 +97,11 @@ def blocks(table: SnapshotTable, keys: Iterable[bytes]) -> Iterator[bytes]:
         yield stored
 
 
-async def write(
-    table: SnapshotTable, partition: int, snapshot: Snapshot, before: frozenset[bytes]
-) -> frozenset[bytes]:
-    """Write a snapshot, wait until the broker has all of it, and delete what only the one before had.
+def write(table: SnapshotTable, partition: int, snapshot: Snapshot) -> frozenset[bytes]:
+    """Write a snapshot, and return the keys of all it refers to.
 
-    `before` are the keys of that one; the keys of this one are returned. Must be called while an event
-    of the partition is processed: Faust's rule for tables.
+    Once it is confirmed, what only the one before had can be deleted. Must be called while an event of
+    the partition is processed: Faust's rule for tables.
     """
     head = snapshot.head
     cuts = range(PIECE, len(head), PIECE)
@@ -114,9 +112,10 @@ async def write(
     for key, value in {**snapshot.blocks, **pieces}.items():
         table[key] = value
     table[_head_key(partition)] = _PREFIX.pack(snapshot.offset, len(pieces)) + head[:PIECE]
-    # No other partition's writes can be among these: nothing was awaited since the first.
-    await asyncio.gather(*table.take_unconfirmed())
-    referred = snapshot.referred | frozenset(pieces)
-    for key in before - referred:
+    return snapshot.referred | frozenset(pieces)
+
+
+def delete(table: SnapshotTable, keys: Iterable[bytes]) -> None:
+    """Delete blocks."""
+    for key in keys:
         del table[key]
-    return referred
