@@ -1,22 +1,24 @@
 """Partials → Intervals: an interval closes once, when every partition of the source has passed it.
 
-Partials of a partition replace each other; then partitions are merged. What has closed stays as it
-is: a Partial that comes after is counted and left out. All of it depends on the records and their
-order in the log alone, so that a replay closes the same intervals with the same values.
+What a partition says of an interval replaces what it said before, as a whole; then partitions are
+merged. What has closed stays as it is: a Partial that comes after is counted and left out. All of it
+depends on the records and their order in the log alone, so that a replay closes the same intervals
+with the same values.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import msgspec
 
-from detectors.aggregation import aggregator
 from detectors.config import Detector
 from detectors.intervals import MILLISECOND, Intervals
-from detectors.records import Interval, Partial, Place, Watermark
+from detectors.merging import Merger
+from detectors.records import Interval, Partial, Watermark
+
+#: What a partition says of an interval: its Partials by block, all of which have counted the same events.
+Version = dict[int, Partial]
 
 #: Empty intervals in a row that are told. A longer gap is no silence but a leap: of a source that was
 #: off for weeks, or of one wrong event in the distant past.
@@ -48,10 +50,15 @@ class CloserState(msgspec.Struct):
     partitions: int
     progress: dict[int, Progress]
     open: list[Partial]
+    told: list[Partial]
+
+
+class BadPartial(ValueError):
+    """A Partial that is not made as those of its detector are."""
 
 
 class Closer:
-    """The open intervals of one detector, by source partition."""
+    """The open intervals of one shard of a detector, by source partition."""
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
@@ -65,29 +72,65 @@ class Closer:
         self._begins = False
         self._partitions = 0
         self._progress: dict[int, Progress] = {}
-        self._open: dict[int, dict[tuple[int, int], Partial]] = {}
+        #: Start of the interval → partition → its version, of which all blocks are there.
+        self._open: dict[int, dict[int, Version]] = {}
+        #: Partition → start → what it has said since its last Watermark.
+        self._told: dict[int, dict[int, Version]] = {}
         self._intervals = Intervals(detector.interval, detector.timezone)
-        self._aggregators = [aggregator(m, detector.interval) for m in detector.additive]
+        self._merger = Merger(detector)
 
     def add(self, record: Partial | Watermark) -> Iterator[Interval]:
-        """Take in a record; yields the intervals that it closes, in order, empty ones included."""
+        """Take in a record; yields the intervals that it closes, in order, empty ones included.
+
+        Raises:
+            BadPartial: it cannot be merged with others, and is left out.
+        """
         if isinstance(record, Partial):
             self._add_partial(record)
             return
+        self._confirm(record.partition)
         self._add_watermark(record)
         yield from self._close()
 
     def _add_partial(self, partial: Partial) -> None:
-        if self.closed_through is not None and partial.end <= self.closed_through:
+        self._check(partial)
+        if self._has_closed(partial):
             # Every block tells of all events.
             if partial.block == 0:
                 self._count_late(partial)
             return
-        blocks = self._open.setdefault(partial.start, {})
-        known = blocks.get((partial.partition, partial.block))
+        version = self._told.setdefault(partial.partition, {}).setdefault(partial.start, {})
+        if version and _events(version) < partial.events:
+            version.clear()
         # A partition only ever counts more: with fewer events it is one that was overtaken.
-        if known is None or known.events <= partial.events:
-            blocks[partial.partition, partial.block] = partial
+        if not version or _events(version) == partial.events:
+            version[partial.block] = partial
+
+    def _check(self, partial: Partial) -> None:
+        rows, additive = len(partial.places), len(self.detector.additive)
+        lengths = {len(partial.volumes), *map(len, partial.columns)}
+        if lengths != {rows} or len(partial.columns) != additive:
+            message = f"a Partial of {rows} places needs as many volumes, and {additive} columns as long"
+            raise BadPartial(message)
+        if not {len(self.detector.dimensions)}.issuperset(map(len, partial.places)):
+            message = f"a place of {self.detector.name!r} has {len(self.detector.dimensions)} values"
+            raise BadPartial(message)
+
+    def _has_closed(self, partial: Partial) -> bool:
+        return self.closed_through is not None and partial.end <= self.closed_through
+
+    def _confirm(self, partition: int) -> None:
+        """Believe what a partition has told: its Watermark comes after the last block."""
+        for start, version in self._told.pop(partition, {}).items():
+            first = version[min(version)]
+            if self._has_closed(first):
+                self._count_late(first)
+                continue
+            known = self._open.setdefault(start, {}).setdefault(partition, version)
+            if _events(known) == first.events:
+                known.update(version)
+            elif _events(known) < first.events:
+                self._open[start][partition] = version
 
     def _count_late(self, partial: Partial) -> None:
         progress = self._progress.get(partial.partition)
@@ -163,57 +206,29 @@ class Closer:
             if empty > MOST_EMPTY:
                 self.closed_through = min([*self._open, self._intervals.start(self.watermark)])
                 continue
-            partials = self._open.pop(start, {})
-            self._remember(partials)
+            versions = self._open.pop(start, {})
+            self._remember(start, end, versions)
             self.closed_through = end
-            yield self._merge(start, end, partials)
+            yield self._merger.merge(start, end, _in_order(versions))
 
-    def _remember(self, partials: Mapping[tuple[int, int], Partial]) -> None:
-        for (partition, block), partial in partials.items():
+    def _remember(self, start: int, end: int, versions: Mapping[int, Version]) -> None:
+        for partition, version in versions.items():
             progress = self._progress.get(partition)
-            if block or progress is None:
-                continue
-            if progress.passed is None or progress.passed < partial.end:
-                progress.closed[partial.start] = partial.events
+            if progress is not None and (progress.passed is None or progress.passed < end):
+                progress.closed[start] = _events(version)
 
     def _first_whole(self) -> int:
         """Start of the first interval that every partition has measured from its beginning."""
         newest = max(p.time for p in self._progress.values() if p.time is not None)
         return self._intervals.end(self._intervals.start(newest + self.detector.lateness // MILLISECOND))
 
-    def _merge(self, start: int, end: int, partials: dict[tuple[int, int], Partial]) -> Interval:
-        rows: dict[Place, list[Any]] = {}
-        volumes: dict[Place, int] = {}
-        for key in sorted(partials):
-            partial = partials[key]
-            for i, place in enumerate(partial.places):
-                row = rows.get(place)
-                if row is None:
-                    row = rows[place] = [a.start() for a in self._aggregators]
-                volumes[place] = volumes.get(place, 0) + partial.volumes[i]
-                for m, aggregate in enumerate(self._aggregators):
-                    row[m] = aggregate.merge(row[m], aggregate.unpack(partial.columns[m][i]))
-        # In one order, however the places were spread over the partitions.
-        places = sorted(rows, key=_coarse_first)
-        values = {
-            measure.name: [aggregate.value(rows[place][m]) for place in places]
-            for m, (measure, aggregate) in enumerate(
-                zip(self.detector.additive, self._aggregators, strict=True)
-            )
-        }
-        for measure in self.detector.measures:
-            if measure.ratio is not None:
-                numerator, denominator = (values[name] for name in measure.ratio)
-                values[measure.name] = [_ratio(a, b) for a, b in zip(numerator, denominator, strict=True)]
-        events = sum(p.events for (_, block), p in partials.items() if block == 0)
-        return Interval(self.detector.name, start, end, events, places, [volumes[p] for p in places], values)
-
     def save(self) -> CloserState:
         """The state as it is stored."""
-        partials = [partial for blocks in self._open.values() for partial in blocks.values()]
         return CloserState(
             self.detector.fingerprint, self.closed_through, self.watermark, self._begins, self._partitions,
-            self._progress, partials,
+            self._progress,
+            [partial for versions in self._open.values() for partial in _in_order(versions)],
+            [partial for versions in self._told.values() for partial in _in_order(versions)],
         )  # fmt: skip
 
     def load(self, state: CloserState) -> None:
@@ -227,13 +242,16 @@ class Closer:
         self.closed_through, self.watermark = state.closed_through, state.watermark
         self._begins, self._partitions, self._progress = state.begins, state.partitions, state.progress
         for partial in state.open:
-            self._open.setdefault(partial.start, {})[partial.partition, partial.block] = partial
+            versions = self._open.setdefault(partial.start, {})
+            versions.setdefault(partial.partition, {})[partial.block] = partial
+        for partial in state.told:
+            versions = self._told.setdefault(partial.partition, {})
+            versions.setdefault(partial.start, {})[partial.block] = partial
 
 
-def _coarse_first(place: Place) -> tuple[int, list[tuple[bool, str | None]]]:
-    given = [(value is not None, value) for value in place]
-    return sum(there for there, _ in given), given
+def _events(version: Version) -> int:
+    return next(iter(version.values())).events
 
 
-def _ratio(numerator: float, denominator: float) -> float:
-    return numerator / denominator if denominator else math.nan
+def _in_order(versions: Mapping[int, Version]) -> list[Partial]:
+    return [version[block] for _, version in sorted(versions.items()) for block in sorted(version)]

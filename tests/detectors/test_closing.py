@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors import state
-from detectors.closing import MOST_EMPTY, Closer, CloserState
+from detectors.closing import MOST_EMPTY, BadPartial, Closer, CloserState
 from detectors.config import Aggregation, Measure
 from detectors.records import Event, Interval, Partial, Watermark
 from tests.detectors.builders import MINUTE, ORDERS, config, detector, event, fold, ms, partial, watermark
@@ -65,6 +65,67 @@ def test_blocks_are_one_partial_and_count_their_events_once() -> None:
     assert interval.events == 3
     assert interval.places == [(None,), ("web",)]
     assert interval.values == {"orders": [3.0, 3.0]}
+
+
+def test_a_later_version_of_a_partition_replaces_all_blocks_of_the_one_before() -> None:
+    shop = detector(dimensions=("platform",))
+    first = [
+        partial("12:00", 3, places=[(None,)], columns=[[3]]),
+        partial("12:00", 3, block=1, places=[("web",)], columns=[[3]]),
+    ]
+    second = partial("12:00", 4, places=[(None,), ("(other)",)], columns=[[4, 4]])
+
+    (interval,) = closed(Closer(shop), *first, watermark("12:00", idle=True), second, watermark("12:01"))
+
+    assert interval.places == [(None,), ("(other)",)]
+
+
+def test_a_version_of_which_blocks_are_on_their_way_does_not_count_yet() -> None:
+    closer = Closer(detector(dimensions=("platform",)))
+    idle = [watermark("12:00", partition=p, partitions=2, idle=True) for p in (0, 1)]
+    whole = [
+        partial("12:00", 5, partition=1, block=b, places=[place], columns=[[5]])
+        for b, place in enumerate([(None,), ("web",)])
+    ]
+    half = partial("12:00", 8, partition=1, places=[(None,)], columns=[[8]])
+
+    assert closed(closer, *whole, *idle, half) == []
+    (interval,) = closed(closer, watermark("12:01", partitions=2, idle=True))
+
+    assert (interval.events, interval.values) == (5, {"orders": [5.0, 5.0]})
+    closed(closer, half, watermark("12:00", partition=1, partitions=2, idle=True))
+    assert closer.late == 3
+
+
+def test_blocks_that_are_sent_again_in_any_order_change_nothing() -> None:
+    shop = detector(dimensions=("platform",))
+    told = [partial("12:00", 3, block=b, places=[(f"p{b}",)], columns=[[3]]) for b in range(3)]
+    half = watermark("12:00:30")
+
+    (once,) = closed(Closer(shop), *told, watermark("12:01"))
+    (again,) = closed(Closer(shop), *told, half, told[1], half, told[2], told[0], watermark("12:01"))
+
+    assert again == once
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"columns": [[1, 2]]},
+        {"columns": [[1], [2]]},
+        {"columns": []},
+        {"volumes": []},
+        {"places": [("web", "DE")]},
+    ],
+)
+def test_a_partial_that_is_not_made_as_others_is_refused_and_stops_nothing(wrong: dict[str, Any]) -> None:
+    closer = Closer(detector(dimensions=("platform",)))
+    good = partial("12:00", 3, places=[("web",)], columns=[[3]])
+
+    with pytest.raises(BadPartial):
+        closed(closer, partial("12:00", 4, **{"places": [("web",)], "columns": [[4]], **wrong}))
+
+    assert through(closed(closer, good, watermark("12:01"))) == [("12:00", 3)]
 
 
 def test_a_ratio_is_of_the_merged_measures_and_nothing_where_it_divides_by_none() -> None:
