@@ -11,11 +11,12 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from detectors.config import AlertRule, Detector
+from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey, level
 from detectors.places import named, roll_ups, series_id
 from detectors.records import JOINT, Anomaly, AnomalyGroup, Direction, IntervalScores, Place, Score
 
@@ -34,7 +35,6 @@ NAMED_MEMBERS = 200
 HELD_FOR = 24
 
 _NAMESPACE = uuid.UUID("6f3c1a0e-6f0b-5d0a-9a40-1b7f3f0d8f55")
-SeriesKey = tuple[str, Place]
 
 
 class Member(msgspec.Struct):
@@ -59,13 +59,15 @@ class OpenGroup(msgspec.Struct):
     #: Where it was anomalous last: what joins it must share events with these.
     places: list[Place]
     members: dict[str, Member]
+    #: The member that it is called after.
+    primary: Member
 
 
 class GrouperState(msgspec.Struct):
     """A Grouper as it is stored."""
 
-    grouped: datetime | None
     dimensions: tuple[str, ...]
+    gatherer: GathererState
     open: list[OpenGroup]
 
 
@@ -77,12 +79,11 @@ class Grouper:
         asked = [rule.severity_threshold for rule in rules if rule.detector == detector.name]
         self._opens = max(FLOOR, min(asked, default=UNASKED))
         self._joins = max(FLOOR, self._opens - HYSTERESIS)
-        self._monitored = set(detector.monitored)
         self._coarsest = detector.monitored[0]
-        #: Start of the last interval that was grouped: one that is sent again changes nothing.
-        self._grouped: datetime | None = None
+        self._positions = {measure.name: n for n, measure in enumerate(detector.measures)}
+        self._gatherer = Gatherer(detector, self._joins)
         self._open: list[OpenGroup] = []
-        #: Anomalies that became members in the last interval.
+        #: Anomalies that became members with the last chunk of scores.
         self.joined: list[Anomaly] = []
 
     @property
@@ -93,44 +94,47 @@ class Grouper:
     @property
     def worst(self) -> float:
         """The severity of the worst open group; 0 where there is none."""
-        members = (member for group in self._open for member in group.members.values())
-        return max((member.anomaly.severity for member in members), default=0.0)
+        return max((group.primary.anomaly.severity for group in self._open), default=0.0)
 
     def group(self, scores: IntervalScores) -> list[AnomalyGroup]:
-        """Take in the scores of an interval; returns the groups that opened, changed or closed."""
+        """Take in a chunk of scores; returns the groups that opened, changed or closed.
+
+        An interval is grouped when all its chunks of all shards are there, once.
+        """
         self.joined = []
-        if self._grouped is not None and scores.interval_start <= self._grouped:
-            return []
-        self._grouped = scores.interval_start
-        # A feed that has stopped is one finding, not one of every series.
-        watched = self._monitored if any(v is not None for v in scores.value) else {self._coarsest}
-        anomalies = [
-            score
-            for score in scores.rows()
-            if score.severity >= self._joins
-            and score.phase == "active"
-            and _level(score.place) in watched
-            and is_outside(score)
-        ]
+        asked = {(group.primary.anomaly.measure, group.primary.place) for group in self._open}
+        return [group for interval in self._gatherer.add(scores, asked) for group in self._group(interval)]
+
+    def _group(self, interval: Gathered) -> list[AnomalyGroup]:
+        anomalies = interval.anomalies
+        if not interval.spoke:
+            # A feed that has stopped is one finding, not one of every series.
+            anomalies = [score for score in anomalies if level(score.place) == self._coarsest]
         changed: list[OpenGroup] = []
         joined: set[str] = set()
-        for incident in _connected(anomalies):
+        # In one order, however they were spread over shards.
+        for incident in _connected(sorted(anomalies, key=self._order)):
             group = self._find(incident) or self._start(incident)
             if group is not None:
                 joined.add(group.id)
                 if self._join(group, incident) and group not in changed:
                     changed.append(group)
-        values = {(score.measure, score.place): score.value for score in scores.rows()} if self._open else {}
         for group in self._open:
             if group.id in joined:
                 group.quiet = group.held = 0
-            elif group.held < HELD_FOR and self._is_still_off(group, values):
-                group.quiet, group.held, group.end = 0, group.held + 1, scores.interval_end
+            elif group.held < HELD_FOR and self._is_still_off(group, interval.values):
+                group.quiet, group.held, group.end = 0, group.held + 1, interval.end
             else:
                 group.quiet += 1
         closed = [group for group in self._open if group.quiet >= CLOSE_AFTER]
         self._open = [group for group in self._open if group.quiet < CLOSE_AFTER]
         return [self._record(g, "open") for g in changed] + [self._record(g, "closed") for g in closed]
+
+    def _order(self, score: Score) -> tuple[Any, ...]:
+        """The severest first; then coarse places, and measures as they are configured."""
+        place = [(value is not None, value) for value in score.place]
+        position = self._positions.get(score.measure, len(self._positions))
+        return -score.severity, sum(level(score.place)), place, position
 
     def _find(self, incident: Sequence[Score]) -> OpenGroup | None:
         """The oldest open group that shares events with the incident."""
@@ -147,10 +151,11 @@ class Grouper:
         worst = max(incident, key=self._importance)
         if worst.severity < self._opens:
             return None
-        primary = series_id(worst.measure, named(self.detector.dimensions, worst.place))
-        name = f"{self.detector.name}|{worst.interval_start.isoformat()}|{primary}"
+        place = named(self.detector.dimensions, worst.place)
+        name = f"{self.detector.name}|{worst.interval_start.isoformat()}|{series_id(worst.measure, place)}"
         id_ = str(uuid.uuid5(_NAMESPACE, name))
-        group = OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, 0, [], {})
+        primary = Member(worst.place, _anomaly(worst, place), deviation(worst))
+        group = OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, 0, [], {}, primary)
         self._open.append(group)
         return group
 
@@ -158,9 +163,9 @@ class Grouper:
         """Add the incident to the group; True if it says something new."""
         news = False
         # Several incidents of one interval may join the same group.
-        fresh = [] if group.end < incident[0].interval_end else group.places
+        before = [] if group.end < incident[0].interval_end else group.places
         group.end = incident[0].interval_end
-        group.places = fresh + [score.place for score in incident if score.place not in fresh]
+        group.places = list(dict.fromkeys([*before, *(score.place for score in incident)]))
         for score in incident:
             place = named(self.detector.dimensions, score.place)
             key = series_id(score.measure, place)
@@ -175,7 +180,7 @@ class Grouper:
 
     def _is_still_off(self, group: OpenGroup, values: Mapping[SeriesKey, float | None]) -> bool:
         """Whether the series it is called after is still outside the band that its worst interval had."""
-        primary = self._primary(group)
+        primary = group.primary
         value = values.get((primary.anomaly.measure, primary.place))
         match primary.anomaly.direction:
             case "missing":
@@ -187,9 +192,6 @@ class Grouper:
             case _:
                 return False
 
-    def _primary(self, group: OpenGroup) -> Member:
-        return max(group.members.values(), key=self._rank)
-
     def _rank(self, member: Member) -> tuple[float, ...]:
         anomaly = member.anomaly
         return importance(self.detector, anomaly.measure, anomaly.severity, member.deviation)
@@ -200,6 +202,7 @@ class Grouper:
     def _record(self, group: OpenGroup, status: Literal["open", "closed"]) -> AnomalyGroup:
         group.revision += 1
         members = sorted(group.members.values(), key=self._rank, reverse=True)
+        group.primary = members[0]
         return AnomalyGroup(
             id=group.id,
             detector=self.detector.name,
@@ -215,12 +218,14 @@ class Grouper:
 
     def save(self) -> GrouperState:
         """The state as it is stored."""
-        return GrouperState(self._grouped, self.detector.dimensions, self._open)
+        return GrouperState(self.detector.dimensions, self._gatherer.save(), self._open)
 
     def load(self, state: GrouperState) -> None:
         """Go on from a stored state; groups of other dimensions can only end."""
-        self._grouped, self._open = state.grouped, state.open
+        self._open = state.open
+        self._gatherer.load(state.gatherer)
         if state.dimensions != self.detector.dimensions:
+            self._gatherer.dismiss()
             for group in self._open:
                 group.places = []
 
@@ -237,17 +242,6 @@ def importance(detector: Detector, measure: str, severity: float, distance: floa
     return severity, -position, distance
 
 
-def is_outside(score: Score) -> bool:
-    """Whether a value is outside its band; true where there is no value or no band.
-
-    Severity also remembers what was off a while ago. A value that is as it should be is no anomaly, and
-    does not keep a group open.
-    """
-    if score.value is None or score.lower is None or score.upper is None:
-        return True
-    return not score.lower <= score.value <= score.upper
-
-
 def deviation(score: Score) -> float:
     """Distance of a value from its forecast, in standard errors of the forecast; 0 where unknown."""
     if score.value is None or score.expected is None or not score.scale:
@@ -255,15 +249,10 @@ def deviation(score: Score) -> float:
     return abs(score.value - score.expected) / score.scale
 
 
-def _level(place: Place) -> tuple[bool, ...]:
-    """Which dimensions a place keeps."""
-    return tuple(value is not None for value in place)
-
-
 def _connected(anomalies: Sequence[Score]) -> list[list[Score]]:
-    """Anomalies in lists of those that share events, directly or through others; severest list first."""
+    """Anomalies in lists of those that share events, directly or through others, in order."""
     by_place: dict[Place, list[Score]] = {}
-    for score in sorted(anomalies, key=lambda score: -score.severity):
+    for score in anomalies:
         by_place.setdefault(score.place, []).append(score)
     leader = {place: place for place in by_place}
 

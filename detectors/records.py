@@ -145,11 +145,15 @@ class IntervalScores(msgspec.Struct, frozen=True):
 
     def rows(self) -> Iterator[Score]:
         """One Score a series, in column order."""
-        for row in zip(
-            self.measures, self.places, self.value, self.expected, self.lower, self.upper,
-            self.scale, self.severity, self.confidence, self.phase, strict=True,
-        ):  # fmt: skip
-            yield Score(self.detector, self.interval_start, self.interval_end, *row)
+        return map(self.row, range(len(self.measures)))
+
+    def row(self, row: int) -> Score:
+        """The Score of one series."""
+        return Score(
+            self.detector, self.interval_start, self.interval_end, self.measures[row], self.places[row],
+            self.value[row], self.expected[row], self.lower[row], self.upper[row], self.scale[row],
+            self.severity[row], self.confidence[row], self.phase[row],
+        )  # fmt: skip
 
 
 class Score(msgspec.Struct, frozen=True):

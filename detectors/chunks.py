@@ -1,0 +1,48 @@
+"""The scores of an interval in pieces: very many series do not fit into one record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from detectors.records import IntervalScores
+
+#: About the size of a chunk on the wire, in bytes.
+CHUNK_BYTES = 512 * 1024
+#: What a row takes at most beside its place and the name of its measure: five numbers of 24 digits, two
+#: short ones and a word, with what is between them.
+ROW_BYTES = 160
+
+_COLUMNS = (
+    "measures", "places", "value", "expected", "lower", "upper", "scale", "severity", "confidence", "phase",
+)  # fmt: skip
+_encode = msgspec.json.Encoder().encode
+
+
+def chunked(scores: IntervalScores, largest: int = CHUNK_BYTES) -> list[IntervalScores]:
+    """The scores in chunks, each of about so many bytes at most; one chunk where there are no series."""
+    cuts = list(_cuts(scores, largest))
+    if len(cuts) == 1:
+        return [scores]
+    return [
+        msgspec.structs.replace(
+            scores, chunk=chunk, chunks=len(cuts), **{name: getattr(scores, name)[rows] for name in _COLUMNS}
+        )
+        for chunk, rows in enumerate(cuts)
+    ]
+
+
+def _cuts(scores: IntervalScores, largest: int) -> Iterator[slice]:
+    first, size = 0, 0
+    place, place_bytes = None, 0
+    for row, measure in enumerate(scores.measures):
+        # The series of a place lie side by side.
+        if scores.places[row] is not place:
+            place = scores.places[row]
+            place_bytes = len(_encode(place))
+        size += ROW_BYTES + len(measure) + place_bytes
+        if size > largest and row > first:
+            yield slice(first, row)
+            first, size = row, ROW_BYTES + len(measure) + place_bytes
+    yield slice(first, len(scores.measures))

@@ -1,0 +1,148 @@
+"""Chunks of scores → intervals that are whole: of each only what grouping needs to know.
+
+The shards of a detector score an interval each in its own time, and tell it in one chunk or several.
+Of a chunk nothing stays but its anomalies, whether it had any value, and the values of series that
+may be what a group is called after: there may be a million others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+from datetime import datetime
+
+import msgspec
+
+from detectors.config import Detector
+from detectors.records import IntervalScores, Place, Score
+
+#: A measure at a place.
+SeriesKey = tuple[str, Place]
+
+
+class Gathered(msgspec.Struct):
+    """An interval, as far as its chunks have come."""
+
+    start: datetime
+    end: datetime
+    #: Shard → its chunks that have not come yet; a shard of which none has come is not there.
+    awaited: dict[int, set[int]]
+    #: Whether any series has a value.
+    spoke: bool
+    anomalies: list[Score]
+    #: Of the series that were asked for.
+    values: dict[SeriesKey, float | None]
+
+
+class GathererState(msgspec.Struct):
+    """A Gatherer as it is stored."""
+
+    passed: datetime | None
+    shards: int
+    newest: dict[int, datetime]
+    pending: list[Gathered]
+
+
+class Gatherer:
+    """The intervals of one detector that are not whole yet."""
+
+    def __init__(self, detector: Detector, joins: float) -> None:
+        """`joins`: the severity from which on an anomaly counts."""
+        self._joins = joins
+        self._monitored = set(detector.monitored)
+        #: Start of the last interval that was whole: chunks of it that are sent again change nothing.
+        self._passed: datetime | None = None
+        self._shards = detector.shards
+        #: Shard → start of the newest interval that it has told of.
+        self._newest: dict[int, datetime] = {}
+        self._pending: dict[datetime, Gathered] = {}
+
+    def add(self, scores: IntervalScores, asked: Set[SeriesKey]) -> Iterator[Gathered]:
+        """Take in a chunk; yields the intervals that are whole with it, in order.
+
+        The values of series that are `asked` for are kept, and of those that were anomalous in an
+        interval that is not whole yet, since a group may be called after them.
+        """
+        if self._passed is not None and scores.interval_start <= self._passed:
+            return
+        if scores.shards != self._shards:
+            # The configuration has changed, and with it who tells what: the rest will not come.
+            yield from [self._pass(start) for start in sorted(self._pending)]
+            self._shards, self._newest = scores.shards, {}
+        self._take(scores, asked)
+        while self._pending and self._is_whole(start := min(self._pending)):
+            yield self._pass(start)
+
+    def _take(self, scores: IntervalScores, asked: Set[SeriesKey]) -> None:
+        start, shard = scores.interval_start, scores.shard
+        self._newest[shard] = max(start, self._newest.get(shard, start))
+        interval = self._pending.get(start)
+        if interval is None:
+            interval = self._pending[start] = Gathered(start, scores.interval_end, {}, False, [], {})
+        awaited = interval.awaited.setdefault(shard, set(range(scores.chunks)))
+        if scores.chunk not in awaited:
+            return
+        awaited.remove(scores.chunk)
+        interval.spoke = interval.spoke or any(value is not None for value in scores.value)
+        before = {
+            (score.measure, score.place)
+            for pending in self._pending.values()
+            if pending.start < start
+            for score in pending.anomalies
+        }
+        interval.values.update(_values(scores, asked | before))
+        interval.anomalies += self._anomalies(scores)
+
+    def _anomalies(self, scores: IntervalScores) -> Iterator[Score]:
+        for row, severity in enumerate(scores.severity):
+            if severity >= self._joins and scores.phase[row] == "active":
+                score = scores.row(row)
+                if level(score.place) in self._monitored and is_outside(score):
+                    yield score
+
+    def _is_whole(self, start: datetime) -> bool:
+        """Whether every shard has told all of an interval, or has gone on: each tells them in order."""
+        awaited = self._pending[start].awaited
+        return all(
+            (shard in awaited and not awaited[shard]) or self._newest.get(shard, start) > start
+            for shard in range(self._shards)
+        )
+
+    def _pass(self, start: datetime) -> Gathered:
+        self._passed = start
+        return self._pending.pop(start)
+
+    def save(self) -> GathererState:
+        """The state as it is stored."""
+        return GathererState(self._passed, self._shards, self._newest, list(self._pending.values()))
+
+    def load(self, state: GathererState) -> None:
+        """Go on from a stored state."""
+        self._passed, self._shards, self._newest = state.passed, state.shards, state.newest
+        self._pending = {interval.start: interval for interval in state.pending}
+
+    def dismiss(self) -> None:
+        """Forget the intervals that are not whole: their series mean nothing any more."""
+        self._pending = {}
+
+
+def _values(scores: IntervalScores, asked: Set[SeriesKey]) -> Iterator[tuple[SeriesKey, float | None]]:
+    if asked:
+        for key, value in zip(zip(scores.measures, scores.places, strict=True), scores.value, strict=True):
+            if key in asked:
+                yield key, value
+
+
+def is_outside(score: Score) -> bool:
+    """Whether a value is outside its band; true where there is no value or no band.
+
+    Severity also remembers what was off a while ago. A value that is as it should be is no anomaly, and
+    does not keep a group open.
+    """
+    if score.value is None or score.lower is None or score.upper is None:
+        return True
+    return not score.lower <= score.value <= score.upper
+
+
+def level(place: Place) -> tuple[bool, ...]:
+    """Which dimensions a place keeps."""
+    return tuple(value is not None for value in place)
