@@ -185,6 +185,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detectors: Annotated[list[Detector], Meta(min_length=1)]
     alerts: list[AlertRule] = []
 
+    @property
+    def shards(self) -> int:
+        """How many shards a detector has at most."""
+        return max(detector.shards for detector in self.detectors)
+
     def detector(self, name: str) -> Detector:
         """The detector of that name."""
         return next(detector for detector in self.detectors if detector.name == name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from detectors.alerting import Alerter
+from detectors.chunks import chunked
 from detectors.clock import NO_TIMESTAMP, Refused
 from detectors.closing import Closer
 from detectors.config import Config, Detector
@@ -56,15 +57,15 @@ class _Lane:
 
     def __init__(self, config: Config, detector: Detector) -> None:
         rules = config.rules_of(detector.name)
-        self._closer = Closer(detector)
-        self._scorer = Scorer(detector)
+        self._shards = [(Closer(detector), Scorer(detector, shard)) for shard in range(detector.shards)]
         self._grouper = Grouper(detector, rules)
         self._alerter = Alerter(rules)
 
     def take(self, record: Partial | Watermark) -> Iterator[Outcome]:
-        for interval in self._closer.add(record):
-            scores = self._scorer.score(interval)
-            yield scores
-            for group in self._grouper.group(scores):
-                yield shortened(group)
-                yield from self._alerter.alert(group)
+        closer, scorer = self._shards[record.shard]
+        for interval in closer.add(record):
+            for scores in chunked(scorer.score(interval)):
+                yield scores
+                for group in self._grouper.group(scores):
+                    yield shortened(group)
+                    yield from self._alerter.alert(group)

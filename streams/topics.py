@@ -47,8 +47,11 @@ class TopicState(msgspec.Struct, frozen=True):
     differences: list[str]
 
 
-def internal_topics(settings: Settings) -> list[Topic]:
-    """The topics between the hops, in flow order."""
+def internal_topics(settings: Settings, shards: int = 1) -> list[Topic]:
+    """The topics between the hops, in flow order.
+
+    A partition is what one worker scores at a time: each of the `shards` of a detector has one of its own.
+    """
     # What is replayed carries old event times: with the producer's time stamps retention would delete
     # it as soon as it arrives.
     replayed = {"message.timestamp.type": "LogAppendTime"}
@@ -61,7 +64,12 @@ def internal_topics(settings: Settings) -> list[Topic]:
     }
     size = {"max.message.bytes": str(LARGEST_MESSAGE_BYTES), "compression.type": "producer"}
     return [
-        Topic(f"{settings.prefix}.{name}", purpose, settings.partitions, {**config, **size})
+        Topic(
+            f"{settings.prefix}.{name}",
+            purpose,
+            max(settings.partitions, shards if name == "partials" else 1),
+            {**config, **size},
+        )
         for name, (purpose, config) in topics.items()
     ]
 
@@ -79,29 +87,29 @@ def source_topics(settings: Settings, names: Collection[str]) -> list[Topic]:
     return [Topic(name, "events", settings.partitions) for name in sorted(set(names))]
 
 
-def describe(settings: Settings, sources: Collection[str]) -> list[TopicState]:
+def describe(settings: Settings, sources: Collection[str], shards: int = 1) -> list[TopicState]:
     """The topics beside what the cluster has; changes nothing.
 
     Raises:
         TopicError: the cluster does not answer, or refuses.
     """
     with admin_client(settings) as admin:
-        return _states(admin, _wanted(settings, sources), created=set())
+        return _states(admin, _wanted(settings, sources, shards), created=set())
 
 
-def create(settings: Settings, sources: Collection[str]) -> list[TopicState]:
+def create(settings: Settings, sources: Collection[str], shards: int = 1) -> list[TopicState]:
     """Create the topics that are missing, and leave the others as they are.
 
     Raises:
         TopicError: the cluster does not answer, or refuses.
     """
-    wanted = _wanted(settings, sources)
+    wanted = _wanted(settings, sources, shards)
     with admin_client(settings) as admin:
         return _states(admin, wanted, _create_missing(admin, settings, wanted))
 
 
-def _wanted(settings: Settings, sources: Collection[str]) -> list[Topic]:
-    return [*source_topics(settings, sources), *internal_topics(settings)]
+def _wanted(settings: Settings, sources: Collection[str], shards: int) -> list[Topic]:
+    return [*source_topics(settings, sources), *internal_topics(settings, shards)]
 
 
 def _create_missing(admin: KafkaAdminClient, settings: Settings, wanted: list[Topic]) -> set[str]:
@@ -157,7 +165,8 @@ def _states(admin: KafkaAdminClient, wanted: list[Topic], created: set[str]) -> 
 def _differences(topic: Topic, partitions: int, config: dict[str, str]) -> Iterable[str]:
     # A source has the partitions that its owner gave it.
     if topic.config and partitions < topic.partitions:
-        yield f"has {partitions} partitions, fewer than the {topic.partitions} of LOOKALIVE_PARTITIONS"
+        asked = "LOOKALIVE_PARTITIONS and shards ask for"
+        yield f"has {partitions} partitions, fewer than the {topic.partitions} that {asked}"
     for key in _MATTERS:
         want, have = topic.config.get(key), config.get(key)
         if want is None or have is None or set(want.split(",")) == set(have.split(",")):

@@ -125,7 +125,8 @@ def _run(what: Config, source: str, inputs: Sequence[Path], tally: Tally) -> Ite
 
 
 def _count(tally: Tally, outcome: Outcome) -> None:
-    tally.intervals += isinstance(outcome, IntervalScores)
+    # However many shards and chunks it is told in.
+    tally.intervals += isinstance(outcome, IntervalScores) and outcome.shard == outcome.chunk == 0
     tally.groups += isinstance(outcome, AnomalyGroup) and outcome.revision == 1
 
 

@@ -41,6 +41,7 @@ class DetectorWatched(msgspec.Struct, frozen=True):
     #: How many roll-ups are computed.
     rollups: int
     max_series: int
+    shards: int
     fingerprint: str
 
 
@@ -100,6 +101,7 @@ def _detector(detector: Detector) -> DetectorWatched:
         ],
         rollups=len(detector.subsets),
         max_series=detector.max_series,
+        shards=detector.shards,
         fingerprint=detector.fingerprint,
     )
 
@@ -124,7 +126,8 @@ def _lines(path: Path, watched: Watched) -> list[str]:
             f"waits {detector.lateness} for late events",
             *(f"  measure {name}: {how}" for name, how in detector.measures.items()),
             f"  watched by: {'; '.join(levels)}",
-            f"  {detector.rollups} roll-ups, at most {detector.max_series:,} series",
+            f"  {detector.rollups} roll-ups, at most {detector.max_series:,} series"
+            + (f" in {detector.shards} shards" if detector.shards > 1 else ""),
         ]
     for rule in watched.alerts:
         lines += [

@@ -53,7 +53,7 @@ _decode_partial = msgspec.msgpack.Decoder(Partial | Watermark).decode
 
 
 def score_lines(value: bytes) -> Iterator[bytes]:
-    """One line a series; the record holds a whole interval in columns."""
+    """One line a series; the record holds an interval in columns, or a chunk of it."""
     return series_lines(_decode_scores(value))
 
 

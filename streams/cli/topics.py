@@ -28,8 +28,9 @@ def command(configuration: Path, creates: bool, as_json: bool) -> None:
 
     Exit status 1 when a topic is missing, or differs in a way that matters.
     """
-    sources = [source.topic for source in config.load(configuration).sources.values()]
-    states = (topics.create if creates else topics.describe)(settings(), sources)
+    what = config.load(configuration)
+    sources = [source.topic for source in what.sources.values()]
+    states = (topics.create if creates else topics.describe)(settings(), sources, what.shards)
     if as_json:
         click.echo(msgspec.json.Encoder().encode_lines(states), nl=False)
     else:

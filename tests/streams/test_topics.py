@@ -30,6 +30,26 @@ def test_internal_topics_keep_what_the_hops_replay() -> None:
     }
 
 
+def test_each_shard_of_a_detector_has_a_partition() -> None:
+    def partitions(shards: int) -> list[int]:
+        return [topic.partitions for topic in internal_topics(Settings(partitions=6), shards)]
+
+    assert partitions(3) == [6] * 5
+    assert partitions(16) == [16, 6, 6, 6, 6]
+
+
+@pytest.mark.kafka
+def test_fewer_partitions_than_shards_are_told(settings: Settings) -> None:
+    create(settings, [])
+
+    partials, *others = create(settings, [], shards=9)
+
+    assert partials.differences == [
+        "has 4 partitions, fewer than the 9 that LOOKALIVE_PARTITIONS and shards ask for"
+    ]
+    assert not any(state.differences for state in others)
+
+
 @pytest.mark.kafka
 def test_creating_twice_changes_nothing(settings: Settings) -> None:
     source = f"{settings.prefix}-events"
