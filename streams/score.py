@@ -9,6 +9,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 
 from detectors import state
+from detectors.chunks import chunked
 from detectors.closing import Closer, CloserState
 from detectors.config import Detector
 from detectors.records import Interval, Partial, Watermark
@@ -100,19 +101,21 @@ class ScoreStep:
             return
         lane.changed = True
         for interval in lane.closer.add(news):
-            yield self._score(lane, interval)
+            yield from self._score(lane, interval)
 
-    def _score(self, lane: _Lane, interval: Interval) -> Message:
+    def _score(self, lane: _Lane, interval: Interval) -> list[Message]:
         started = time.perf_counter()
-        scores = lane.scorer.score(interval)
-        message = Message(self._names.scores, interval.detector.encode(), _encode(scores))
+        # By the key alone: all that is told of a detector lies in one partition, and in order.
+        key = interval.detector.encode()
+        chunks = chunked(lane.scorer.score(interval))
+        messages = [Message(self._names.scores, key, _encode(chunk)) for chunk in chunks]
         metrics, detector = self._metrics, interval.detector
         metrics.score_seconds.labels(detector).observe(time.perf_counter() - started)
         if lane.counts:
             metrics.intervals.labels(detector).inc()
         if interval.end / 1000 >= self._since:
             metrics.close_delay.labels(detector).observe(max(0.0, time.time() - interval.end / 1000))
-        return message
+        return messages
 
     def settle(self) -> Iterable[Message]:
         """Nothing more to publish; brings the metrics up to date."""
