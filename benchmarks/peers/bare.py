@@ -77,17 +77,17 @@ async def read(what: Task, fold) -> None:
     )
     await consumer.start()
     consumer.assign([TopicPartition(what.topic, partition) for partition in range(what.partitions)])
-    watch, cells, events = Stopwatch(), {}, 0
-    while events < what.events:
+    watch, cells = Stopwatch(), {}
+    while watch.events < what.events:
         batches = await consumer.getmany(timeout_ms=500)
         if batches and not watch.running:
             watch.start()
         for records in batches.values():
             fold(records, cells)
-            events += len(records)
+            watch.events += len(records)
     watch.stop()
     await consumer.stop()
-    watch.report(events, [(minute * MINUTE, place, numbers) for (minute, *place), numbers in cells.items()])
+    watch.report([(minute * MINUTE, place, numbers) for (minute, *place), numbers in cells.items()])
 
 
 if __name__ == "__main__":

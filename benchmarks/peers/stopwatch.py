@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 
 class Task(NamedTuple):
-    """What to read; all partitions of the topic hold the same number of records, or one more."""
+    """What to read."""
 
     bootstrap: str
     topic: str
@@ -37,6 +37,8 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.running = False
+        #: How many events were dealt with.
+        self.events = 0
         self._seconds = self._cpu_seconds = 0.0
 
     def start(self) -> None:
@@ -49,14 +51,19 @@ class Stopwatch:
         self._cpu_seconds = time.process_time() - self._cpu_seconds
         self._seconds = time.perf_counter() - self._seconds
 
-    def report(self, events: int, cells: Iterable[tuple[int, tuple[str, ...], list[float]]]) -> None:
-        """Say what was measured, and what the events added up to."""
+    def report(
+        self,
+        cells: Iterable[tuple[int, Sequence[str], Sequence[float]]],
+        complete_until: int | None = None,
+    ) -> None:
+        """Say what was measured, and what it added up to; only in minutes that end by then, if not in all."""
         outcome = {
-            "events": events,
+            "events": self.events,
             "seconds": self._seconds,
             "cpu_seconds": self._cpu_seconds,
             "rss_mib": peak_rss_mib("self"),
             "cells": list(cells),
+            "complete_until": complete_until,
         }
         sys.stdout.write(json.dumps(outcome) + "\n")
         sys.stdout.flush()

@@ -20,8 +20,8 @@ from urllib.error import URLError
 
 import msgspec
 
-from benchmarks.contest import Outcome, differences, failed
-from benchmarks.feed import MINUTE, MINUTES, PARTITIONS, START, Cells, Feed
+from benchmarks.contest.feed import MINUTE, MINUTES, PARTITIONS, START, Cells, Feed
+from benchmarks.contest.outcomes import Arena, Outcome, differences, failed
 from benchmarks.peers.stopwatch import peak_rss_mib
 from detectors.config import parse
 from detectors.records import JOINT, Alert, IntervalScores
@@ -96,18 +96,18 @@ class Look:
         return sum(map(feed.records_until, self.newest.values())) / PARTITIONS
 
 
-def run_workers(feed: Feed, config: str, number: int, bootstrap: str, directory: Path) -> Outcome:
+def run_workers(feed: Feed, arena: Arena, config: str, number: int) -> Outcome:
     """Let so many workers of one group read a feed, and check what they make of it."""
     try:
-        return _run(feed, config, number, bootstrap, directory)
+        return _run(feed, arena, config, number)
     except AssertionError as error:
         return failed(str(error))
 
 
-def _run(feed: Feed, config: str, number: int, bootstrap: str, directory: Path) -> Outcome:
+def _run(feed: Feed, arena: Arena, config: str, number: int) -> Outcome:
     name = f"workers-{uuid.uuid4().hex[:8]}"
     where = Settings(
-        bootstrap=bootstrap, prefix=name, group=name, data=directory / name, partitions=PARTITIONS
+        bootstrap=arena.bootstrap, prefix=name, group=name, data=arena.directory / name, partitions=PARTITIONS
     )
     text = config.format(topic=feed.topic)
     topics.create(where, [feed.topic])
@@ -213,8 +213,6 @@ def _outcome(feed: Feed, before: Sequence[Look], after: Sequence[Look]) -> Outco
     events = [late.records(feed) - early.records(feed) for early, late in zip(before, after, strict=True)]
     cpu_seconds = [late.cpu_seconds - early.cpu_seconds for early, late in zip(before, after, strict=True)]
     outcome = Outcome(sum(events), after[0].at - before[0].at, sum(cpu_seconds), 0.0)
-    if len(events) == 1 and after[0].events != feed.events:
-        outcome.problems.append(f"read {after[0].events:.0f} events, there are {feed.events}")
     if len(events) > 1:
         outcome.each = [number / seconds for number, seconds in zip(events, cpu_seconds, strict=True)]
         if any(early.newest.keys() != late.newest.keys() for early, late in zip(before, after, strict=True)):
