@@ -125,6 +125,8 @@ class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: Places whose series go beyond this many are not scored, and counted. While an interval is open,
     #: leaves beyond it fold into `(other)`.
     max_series: Annotated[int, Meta(ge=1)] = 10_000
+    #: A place without events for this long is forgotten, and its series with it; but for the total.
+    forget_after: timedelta = timedelta(days=28)
     #: The places are scored in so many parts, which workers share: more than one for a detector that is
     #: too large for one worker. Each part takes its share of `max_series`.
     shards: Annotated[int, Meta(ge=1, le=256)] = 1
@@ -358,6 +360,8 @@ def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
         ZoneInfo(detector.timezone)
     except (KeyError, ValueError, OSError):
         yield f"{where}: no time zone {detector.timezone!r}; use a name such as Europe/Berlin"
+    if detector.forget_after < detector.interval:
+        yield f"{where}: forget_after must be at least an interval"
     yield from (f"{where}: {problem}" for problem in _repeated("dimension", detector.dimensions))
     yield from (f"{where}: {p}" for p in _repeated("measure", [m.name for m in detector.measures]))
     if not detector.levels:

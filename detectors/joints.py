@@ -1,7 +1,7 @@
 """The measures of a place together: a conversion that falls while orders and views stay in their bands.
 
 Half-Space Trees are River's and cost a hundred times a column, so they watch few places: the total and
-the single values. They know no expected value, only how unusual a combination is.
+the single values of most volume. They know no expected value, only how unusual a combination is.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ import math
 from collections.abc import Mapping
 
 import msgspec
-import numpy as np
 
+from detectors.admission import Admission
 from detectors.config import Detector
-from detectors.models.base import Column
 from detectors.models.joint import Joint
 from detectors.records import Place
 from detectors.state import Array
 
-#: Places that are watched at most; the first that come.
+#: Places that are watched at most.
 MOST_PLACES = 64
 
 
@@ -37,32 +36,37 @@ class Joints:
         self._measures = len(detector.measures)
         self._models: dict[Place, Joint] = {}
 
-    def score(self, places: Mapping[Place, int], residuals: Column) -> dict[Place, float]:
-        """The surprise of each watched place, without those that are still learnt; then learn.
+    @property
+    def places(self) -> list[Place]:
+        """The places that are watched."""
+        return list(self._models)
 
-        `places` gives each place's row in `residuals`, which has a column a measure, in standard
-        errors; NaN where a measure has no value or no forecast.
+    def watch(self, admission: Admission) -> None:
+        """Let places go that have no row any more, and take up the largest of the others."""
+        self._models = {place: model for place, model in self._models.items() if place in admission.rows}
+        if self._measures < 2 or len(self._models) == MOST_PLACES:
+            return
+        largest = admission.largest(level=1, most=MOST_PLACES)
+        new = [place for place in largest if place not in self._models]
+        for place in new[: MOST_PLACES - len(self._models)]:
+            self._models[place] = self._model()
+
+    def score(self, residuals: Mapping[Place, list[float]]) -> dict[Place, float]:
+        """The surprise of each place, without those whose trees are still learning; then learn.
+
+        `residuals` are those of the measures of each watched place, in standard errors; NaN where a
+        measure has no value or no forecast.
         """
         surprises: dict[Place, float] = {}
-        if self._measures < 2:
-            return surprises
-        for place, row in places.items():
-            model = self._models.get(place) or self._watch(place)
-            known = residuals[row].tolist()
-            if model is None or np.isnan(residuals[row]).all():
+        for place, model in self._models.items():
+            known = residuals[place]
+            if all(map(math.isnan, known)):
                 continue
             surprise = model.assess(known)
             if not math.isnan(surprise):
                 surprises[place] = surprise
             model.learn(known)
         return surprises
-
-    def _watch(self, place: Place) -> Joint | None:
-        single = sum(value is not None for value in place) <= 1
-        if not single or len(self._models) >= MOST_PLACES:
-            return None
-        model = self._models[place] = self._model()
-        return model
 
     def _model(self) -> Joint:
         return Joint(self._measures, self._detector.interval.total_seconds())

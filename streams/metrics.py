@@ -55,6 +55,9 @@ class Metrics:
         self.series = gauge("series_active", "Series that are scored.", "detector")
         self.learning = gauge("series_learning", "Series that have seen too little.", "detector")
         self.rejected = counter("series_rejected_total", "Places beyond max_series.", "detector")
+        self.waiting = gauge("series_waiting", "Places beyond max_series that may get room.", "detector")
+        self.evicted = counter("series_evicted_total", "Places given up.", "detector", "reason")
+        self.series_bytes = gauge("series_bytes", "State of a series, joint models apart.", "detector")
         self.state_bytes = gauge("state_bytes", "Size of the last snapshot.", "table", "partition")
         self.snapshot_seconds = histogram(
             "snapshot_seconds", "Time that a snapshot kept the worker from other work.", _FAST, "table"

@@ -1,4 +1,4 @@
-"""The contract of a model: series that advance together, in columns, one row a series.
+"""The contract of a model: series that advance together, in columns, one number a series.
 
 `assess` reads only: asked twice it says the same. `learn` comes after, with what was assessed, so
 that no point is ever scored by a model that has already seen it.
@@ -55,7 +55,10 @@ class Model(Protocol):
         """A model without series; `grow` adds them."""
 
     def grow(self, series: int) -> None:
-        """Add rows for series that have no history, after the rows there are."""
+        """Add series that have no history, after those there are."""
+
+    def reset(self, series: NDArray[np.intp]) -> None:
+        """Forget the history of series: their places in the columns are others' from now on."""
 
     def assess(self, moment: Moment, value: Column) -> Assessment:
         """Score an interval; reads only. NaN in `value` means that there is no value."""
@@ -64,7 +67,7 @@ class Model(Protocol):
         """Take in what was assessed. Surprising values are not believed at once."""
 
     def save(self) -> dict[str, NDArray[np.generic]]:
-        """The whole state as named arrays, each with one row a series."""
+        """The whole state as named arrays, series along the last axis; not copied, and so to be read only."""
 
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Go on from a saved state."""

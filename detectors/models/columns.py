@@ -1,7 +1,7 @@
-"""State in columns: named arrays with one series a row when stored, and one a column in memory.
+"""State in columns: named arrays with one or more lines, and one number a series in each line.
 
-In memory series run along the last axis, so that one line over all series is contiguous and an
-operation on it costs no indexing. Stored, series come first, so that blocks of them can be cut.
+Series run along the last axis, so that one line over all series is contiguous and an operation on it
+costs no indexing. They are stored alike: of tables with many lines most then stay as they were.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BELIEVED = 3.0
 #: The quantile that scales follow; for a Gauss, that quantile of the size over its mean.
 QUANTILE, QUANTILE_SIZE = 0.7, 1.0364 * 1.2533
 
-#: A number a series and line, in memory `lines × series`.
+#: A number a series and line, `lines × series`.
 Lines = NDArray[np.float64]
 
 
@@ -38,7 +38,7 @@ Three = Annotated[Lines, Layout(3)]
 
 
 class Columns:
-    """Declares its columns as annotated attributes; knows how to grow, save and load them.
+    """Declares its columns as annotated attributes; knows how to grow, reset, save and load them.
 
     >>> class Level(Columns):
     ...     mean: Column
@@ -46,7 +46,7 @@ class Columns:
     >>> level = Level()
     >>> level.grow(3)
     >>> level.mean.shape, level.errors.shape, level.save()["errors"].shape
-    ((3,), (2, 3), (3, 2))
+    ((3,), (2, 3), (2, 3))
     """
 
     layouts: ClassVar[dict[str, Layout]]
@@ -77,14 +77,19 @@ class Columns:
             blank = self._blank(name, series)
             setattr(self, name, np.concatenate((getattr(self, name), blank), axis=-1))
 
+    def reset(self, series: NDArray[np.intp]) -> None:
+        """Let series be without history again."""
+        for name, layout in self._layouts.items():
+            getattr(self, name)[..., series] = layout.start
+
     def save(self) -> dict[str, NDArray[np.generic]]:
-        """The columns, series first."""
-        return {name: np.ascontiguousarray(getattr(self, name).T) for name in self._layouts}
+        """The columns themselves."""
+        return {name: getattr(self, name) for name in self._layouts}
 
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Take the columns of a saved state; other names in it are not ours."""
         for name, layout in self._layouts.items():
-            setattr(self, name, np.array(state[name].T, layout.dtype, order="C"))
+            setattr(self, name, np.array(state[name], layout.dtype))
 
 
 @dataclass(frozen=True, slots=True)

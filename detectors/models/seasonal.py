@@ -5,8 +5,8 @@ simple forecasts are mixed by their recent errors (`mixture`, `seasons`). What t
 is looked at in nine ways, each measured against the tail of its own past (`tails`): so no threshold is
 set by hand, and a surprise means the same on a busy series and on a sparse one.
 
-All is done in roots, where the noise of counts is even, and in columns, one row a series. No row reads
-another, so that it does not matter which series share a block.
+All is done in roots, where the noise of counts is even, and in columns. No series reads another, so
+that it does not matter which of them share a block.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class SeasonalAssessment(Assessment):
 
 
 class Seasonal:
-    """A mixture of seasonal forecasts with self-calibrating tails, one row a series.
+    """A mixture of seasonal forecasts with self-calibrating tails, of many series.
 
     >>> model = Seasonal(interval_seconds=3600)
     >>> model.grow(1)
@@ -150,12 +150,17 @@ class Seasonal:
         }
 
     def grow(self, series: int) -> None:
-        """Add rows for series without history."""
+        """Add series without history."""
         for part in self._parts.values():
             part.grow(series)
 
+    def reset(self, series: NDArray[np.intp]) -> None:
+        """Forget the history of series."""
+        for part in self._parts.values():
+            part.reset(series)
+
     def save(self) -> dict[str, NDArray[np.generic]]:
-        """The state, one row a series."""
+        """The state, series along the last axis."""
         return {
             f"{title}.{name}": array
             for title, part in self._parts.items()

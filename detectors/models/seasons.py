@@ -24,11 +24,18 @@ HOUR_RATE, HOUR_SHARE, HOUR_VISITS = 0.03, 0.6, 12
 #: Visits in which a slot also takes in how far the series is off its season by now.
 YOUNG_VISITS = 30
 
+#: Visits are counted up to here, where one more has long ceased to matter at any interval length.
+MOST_VISITS = np.iinfo(np.uint16).max
+
 #: Kept small: most of a series' bytes are here.
 Table = NDArray[np.float32]
+Visits = NDArray[np.uint16]
 Weekly = Annotated[Table, Layout(168, dtype=np.float32)]
 Hourly = Annotated[Table, Layout(24, dtype=np.float32)]
 Daily = Annotated[Table, Layout(LEAST_BINS, dtype=np.float32)]
+WeeklyVisits = Annotated[Visits, Layout(168, dtype=np.uint16)]
+HourlyVisits = Annotated[Visits, Layout(24, dtype=np.uint16)]
+DailyVisits = Annotated[Visits, Layout(LEAST_BINS, dtype=np.uint16)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +53,11 @@ class Seasons(Columns):
     """Mean by time of day and by hour of the week, scale by hour of the day; and visits of each."""
 
     day: Daily
-    day_visits: Daily
+    day_visits: DailyVisits
     week: Weekly
-    week_visits: Weekly
+    week_visits: WeeklyVisits
     hour: Hourly
-    hour_visits: Hourly
+    hour_visits: HourlyVisits
 
     def __init__(self, interval_seconds: float) -> None:
         self._bins = min(max(int(DAY / interval_seconds), LEAST_BINS), MOST_BINS)
@@ -92,11 +99,15 @@ class Seasons(Columns):
             move = clip(away - shift, limit) + np.where(times < YOUNG_VISITS, shift, 0.0)
             rate = keep * np.maximum(least, 1 / (times + 1))
             table[slot] = mean + rate * np.where(times < 2, away, move)
-            visits[slot] += keep
+            _count(visits[slot], keep)
 
     def learn_scale(self, moment: Moment, residual: Column, keep: Flags, floor: Column) -> None:
         """Take in the size of a residual into the scale of the hour."""
         hour = self._slots(moment)[2]
         own, times = self.hour[hour].astype(np.float64), self.hour_visits[hour].astype(np.float64)
         self.hour[hour] = np.where(keep, track(own, residual, floor, HOUR_RATE, times), own)
-        self.hour_visits[hour] += keep
+        _count(self.hour_visits[hour], keep)
+
+
+def _count(visits: Visits, keep: Flags) -> None:
+    visits += keep & (visits < MOST_VISITS)

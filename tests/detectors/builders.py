@@ -93,13 +93,17 @@ def watermark(
 
 
 def interval(
-    at: str | int, values: Mapping[Place, float | Mapping[str, float]], events: int | None = None
+    at: str | int,
+    values: Mapping[Place, float | Mapping[str, float]],
+    events: int | None = None,
+    volumes: list[int] | None = None,
 ) -> Interval:
     """A closed interval: place → its orders, or its value of each measure."""
     rows = [{"orders": value} if isinstance(value, int | float) else value for value in values.values()]
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
     total = events if events is not None else len(values)
-    return Interval("shop", ms(at), ms(at) + MINUTE, total, list(values), [1] * len(values), columns)
+    heavy = volumes if volumes is not None else [1] * len(values)
+    return Interval("shop", ms(at), ms(at) + MINUTE, total, list(values), heavy, columns)
 
 
 def scores(at: str | int, rows: Mapping[tuple[str, Place], float | Mapping[str, Any]]) -> IntervalScores:

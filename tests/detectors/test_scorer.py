@@ -10,9 +10,10 @@ import pytest
 
 from detectors import scorer as module
 from detectors import state
+from detectors.blocks import BlockState
 from detectors.config import Detector, Measure
 from detectors.records import Interval, IntervalScores, Place, Score
-from detectors.scorer import Block, Scorer, ScorerState
+from detectors.scorer import Scorer, ScorerState
 from tests.detectors.builders import MINUTE, ORDERS, detector, interval, ms
 
 VIEWS = Measure(name="views", aggregation="count")
@@ -49,7 +50,7 @@ def reloaded(scorer: Scorer, changed: Detector | None = None) -> Scorer:
     again = Scorer(changed or scorer.detector)
     again.load(
         state.decode(state.encode(head), ScorerState),
-        [state.decode(state.encode(block), Block) for block in blocks],
+        [state.decode(state.encode(block), BlockState) for block in blocks],
     )
     return again
 
@@ -88,7 +89,7 @@ def test_places_that_do_not_fit_are_counted_and_left_out() -> None:
         scores = shop.score(busy(minute, (None,), ("web",), ("app",), ("tv",)))
 
     assert scores.places == [(None,), (None,), ("web",), ("web",)]
-    assert shop.rejected == 4
+    assert shop.admission.counts.rejected == 4
 
 
 def test_fewer_series_than_there_are_reject_only_what_is_new() -> None:
@@ -99,7 +100,7 @@ def test_fewer_series_than_there_are_reject_only_what_is_new() -> None:
     scores = smaller.score(busy(2, (None,), ("web",), ("app",), ("tv",)))
 
     assert scores.places == [(None,), ("web",), ("app",)]
-    assert smaller.rejected == 1
+    assert smaller.admission.counts.rejected == 1
 
 
 def test_a_detector_without_any_place_has_nothing_to_score() -> None:
@@ -209,7 +210,7 @@ def test_events_of_which_nothing_is_measured_are_no_silence() -> None:
 
 @pytest.mark.parametrize("every", [1, 7])
 def test_a_restart_changes_no_number(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_ROWS", 3)
+    monkeypatch.setattr(module, "BLOCK_SERIES", 6)
     previous = Measure(name="price", aggregation="mean", field="amount", missing="previous")
     shop = detector(dimensions=("platform",), measures=[ORDERS, VIEWS, previous])
     there = [(None,), ("web",), ("app",), ("tv",), ("radio",)]

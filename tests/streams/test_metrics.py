@@ -55,13 +55,13 @@ BOUNDS = {
     "direction": set(get_args(Direction)),
     "rule": {"page"},
     "kind": {"OPENED", "UPDATED", "CLOSED"},
-    "reason": {*get_args(Reason), "ahead"},
+    "reason": {*get_args(Reason), "ahead", "silent", "displaced"},
     "partition": {"0"},
     "topic": {"clicks", "lookalive.partials", "lookalive.scores"},
     "table": {"fold-shop", "score", "group"},
 }
 #: Units of Prometheus, and things that are counted.
-UNITS = ("seconds", "bytes", "score", "records", "active", "learning", "open")
+UNITS = ("seconds", "bytes", "score", "records", "active", "learning", "waiting", "open")
 
 
 def defined() -> list[Metric]:
@@ -179,3 +179,24 @@ async def test_places_beyond_the_limit_are_counted(flow: Flow) -> None:
     assert series == 20
     assert rejected is not None
     assert rejected > 0
+
+
+async def test_places_that_wait_and_that_give_way_are_counted(flow: Flow) -> None:
+    for minute in range(4):
+        at = NOW + minute * MINUTE
+        flow.send(*[purchase(at + i, f"p{i}") for i in range(15)], at=at)
+        flow.send(*[purchase(at + i, "popular") for i in range(50 if minute else 0)], at=at)
+    flow.send(purchase(NOW + 5 * MINUTE), at=NOW + 5 * MINUTE)
+    assert flow.value("lookalive_series_evicted_total", detector="orders", reason="displaced") == 1
+    assert flow.value("lookalive_series_evicted_total", detector="orders", reason="silent") == 0
+    waiting = flow.value("lookalive_series_waiting", detector="orders")
+    assert waiting is not None
+    assert waiting > 0
+
+
+async def test_a_series_needs_a_bounded_space(flow: Flow) -> None:
+    flow.send(purchase(NOW), at=NOW)
+    flow.send(purchase(NOW + 5 * MINUTE), at=NOW + 5 * MINUTE)
+    size = flow.value("lookalive_series_bytes", detector="orders")
+    assert size is not None
+    assert 0 < size <= 4096

@@ -46,6 +46,11 @@ def run(model: Model, table: NDArray[np.float64], times: Iterator[Moment]) -> li
     return told
 
 
+def saved(model: Model) -> dict[str, NDArray[np.generic]]:
+    """What a model has saved by now; what it gives are the arrays it goes on with."""
+    return {name: array.copy() for name, array in model.save().items()}
+
+
 def equal(a: dict[str, NDArray[np.generic]], b: dict[str, NDArray[np.generic]]) -> bool:
     return a.keys() == b.keys() and all(a[n].tobytes() == b[n].tobytes() for n in a)
 
@@ -58,7 +63,7 @@ def outputs(told: Assessment) -> list[Column]:
 def test_assess_only_reads(name: str) -> None:
     model, table = grown(name, 4), values(60, 4)
     run(model, table, moments(60))
-    before = model.save()
+    before = saved(model)
     first = model.assess(Moment(0), table[0])
     again = model.assess(Moment(0), table[0])
     assert equal(before, model.save())
@@ -95,7 +100,7 @@ def test_it_does_not_matter_which_series_share_a_block(name: str, cut: int, seed
     for told, a, b in zip(all_told, left_told, right_told, strict=True):
         assert told.surprise.tobytes() == np.concatenate([a.surprise, b.surprise]).tobytes()
     first, second = left.save(), right.save()
-    assert equal(whole.save(), {n: np.concatenate([first[n], second[n]]) for n in first})
+    assert equal(whole.save(), {n: np.concatenate([first[n], second[n]], axis=-1) for n in first})
 
 
 @every_model
@@ -105,7 +110,7 @@ def test_a_saved_model_goes_on_as_if_nothing_had_happened(name: str) -> None:
     run(uninterrupted, table, moments(240))
     times = moments(240)
     run(stopped, table[:100], times)
-    started.load({n: array.copy() for n, array in stopped.save().items()})
+    started.load(saved(stopped))
     run(started, table[100:], (Moment(i * 3600 % WEEK) for i in range(100, 240)))
     assert equal(uninterrupted.save(), started.save())
 
@@ -114,22 +119,44 @@ def test_a_saved_model_goes_on_as_if_nothing_had_happened(name: str) -> None:
 def test_new_series_leave_the_old_ones_as_they_are(name: str) -> None:
     model, table = grown(name, 3), values(50, 5)
     run(model, table[:, :3], moments(50))
-    before = model.save()
+    before = saved(model)
     model.grow(2)
     after = model.save()
-    assert equal(before, {n: array[:3] for n, array in after.items()})
+    assert equal(before, {n: array[..., :3] for n, array in after.items()})
     fresh = model.assess(Moment(0), table[0])
     assert fresh.learning[3:].all()
     assert not fresh.learning[:3].any()
 
 
 @every_model
+def test_a_series_that_is_reset_is_like_new_and_the_others_are_as_they_were(name: str) -> None:
+    model, table = grown(name, 5), values(100, 5)
+    run(model, table[:50], moments(50))
+    before = saved(model)
+    model.reset(np.array([1, 3]))
+    after = model.save()
+    kept = [0, 2, 4]
+    assert equal({n: a[..., kept] for n, a in before.items()}, {n: a[..., kept] for n, a in after.items()})
+    assert equal({n: a[..., [1, 3]] for n, a in after.items()}, grown(name, 2).save())
+
+
+@every_model
+def test_a_model_that_goes_on_leaves_alone_what_was_loaded(name: str) -> None:
+    stopped, started = grown(name, 3), grown(name, 3)
+    run(stopped, values(50, 3), moments(50))
+    state = saved(stopped)
+    started.load(state)
+    run(started, values(50, 3), moments(50))
+    assert equal(state, stopped.save())
+
+
+@every_model
 @pytest.mark.parametrize("interval", [60, 300, 3600, 86_400])
-def test_state_is_bounded_and_one_row_a_series(name: str, interval: int) -> None:
+def test_state_is_bounded_and_one_number_a_series_and_line(name: str, interval: int) -> None:
     model = grown(name, 7, interval)
     run(model, values(30, 7), moments(30, interval))
     state = model.save()
-    assert all(len(array) == 7 for array in state.values())
+    assert all(array.shape[-1] == 7 for array in state.values())
     assert sum(array.nbytes for array in state.values()) <= 4096 * 7
 
 

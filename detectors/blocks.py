@@ -1,0 +1,170 @@
+"""Blocks: some thousand series that advance together, each block with a model of its own.
+
+What an interval costs beside its series is then paid once a block, what is computed on the way stays
+in a processor's cache, and a new place touches one block, not all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.config import Detector
+from detectors.models import MODELS
+from detectors.models.base import Assessment, Column, Flags, Moment
+from detectors.state import Array
+
+#: Series of a full block.
+BLOCK_SERIES = 4096
+
+_FILL = {"zero": 0.0}
+
+
+class LaneState(msgspec.Struct):
+    """The series of one model in a block, place by place, as they are stored."""
+
+    measures: list[str]
+    arrays: dict[str, Array]
+
+
+class BlockState(msgspec.Struct):
+    """A block as it is stored."""
+
+    #: The last value of the measures that keep it, one a place.
+    previous: dict[str, Array]
+    #: Name of each model → its series.
+    lanes: dict[str, LaneState]
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What all models say of an interval, one row a place and one column a measure."""
+
+    value: Column
+    expected: Column
+    lower: Column
+    upper: Column
+    scale: Column
+    surprise: Column
+    confidence: Column
+    learning: Flags
+
+    @classmethod
+    def of(cls, places: int, measures: int) -> Table:
+        """A table that says nothing yet."""
+        nothing = np.full((len(fields(cls)) - 1, places, measures), np.nan)
+        return cls(*nothing, np.ones((places, measures), dtype=np.bool_))  # type: ignore[call-arg]  # an array unpacks
+
+    @classmethod
+    def joined(cls, tables: Sequence[Table]) -> Table:
+        """The tables of several blocks as one."""
+        return cls(*(np.concatenate([getattr(table, f.name) for table in tables]) for f in fields(cls)))
+
+    def put(self, columns: Sequence[int], assessment: Assessment) -> None:
+        """Take in what one model says of its measures."""
+        for field in fields(self):
+            column: Any = getattr(assessment, field.name)
+            getattr(self, field.name)[:, columns] = column.reshape(-1, len(columns))
+
+    def rows(self, rows: NDArray[np.intp]) -> Table:
+        """Some of the rows."""
+        return Table(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def residuals(self, rows: NDArray[np.intp]) -> Column:
+        """Distance of each value in some rows from its forecast, in standard errors of the forecast."""
+        few = self.rows(rows)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(few.scale > 0, (few.value - few.expected) / few.scale, np.nan)
+
+
+class Block:
+    """The series of some places, without history at first."""
+
+    def __init__(self, detector: Detector, places: int) -> None:
+        self._measures = [measure.name for measure in detector.measures]
+        self._lanes = [_Lane(name, detector) for name in sorted({m.model for m in detector.measures})]
+        self._fills = np.array([_FILL.get(m.fill, np.nan) for m in detector.measures])
+        self._keeps = np.array([m.fill == "previous" for m in detector.measures])
+        self._previous = np.empty((0, len(detector.measures)))
+        #: Of all columns.
+        self.state_bytes = 0
+        self.grow(places)
+
+    def __len__(self) -> int:
+        return len(self._previous)
+
+    def grow(self, places: int) -> None:
+        """Add places without history after those there are."""
+        for lane in self._lanes:
+            lane.model.grow(places * len(lane.columns))
+        blank = np.full((places, self._previous.shape[1]), np.nan)
+        self._previous = np.concatenate([self._previous, blank])
+        columns = (column for lane in self._lanes for column in lane.model.save().values())
+        self.state_bytes = self._previous.nbytes + sum(column.nbytes for column in columns)
+
+    def reset(self, rows: NDArray[np.intp]) -> None:
+        """Let rows be without history again: they are other places' now."""
+        self._previous[rows] = np.nan
+        for lane in self._lanes:
+            width = len(lane.columns)
+            lane.model.reset((rows[:, np.newaxis] * width + np.arange(width)).ravel())
+
+    def filled(self, came: Column) -> Column:
+        """The value of every series of an interval, where NaN came for some: what its measure says then."""
+        missing = np.where(self._keeps, self._previous, self._fills)
+        # A mean of no event is no value even where the place had other events.
+        self._previous = np.where(np.isnan(came), missing, came)
+        return self._previous
+
+    def score(self, moment: Moment, value: Column) -> Table:
+        """Score the values of an interval, then learn from them."""
+        table = Table.of(*value.shape)
+        for lane in self._lanes:
+            mine = np.ascontiguousarray(value[:, lane.columns]).ravel()
+            assessment = lane.model.assess(moment, mine)
+            table.put(lane.columns, assessment)
+            lane.model.learn(assessment)
+        return table
+
+    def save(self) -> BlockState:
+        """The state as it is stored."""
+        previous = {self._measures[m]: Array.of(self._previous[:, m]) for m in np.flatnonzero(self._keeps)}
+        return BlockState(previous, {lane.name: lane.save() for lane in self._lanes}, len(self))
+
+    def take(self, state: BlockState, source: slice, target: slice, kept: Collection[str]) -> None:
+        """Take over some rows of a stored block, of the measures that are kept."""
+        for name in state.previous.keys() & set(kept):
+            self._previous[target, self._measures.index(name)] = state.previous[name].array()[source]
+        for lane in self._lanes:
+            if lane.name in state.lanes:
+                lane.take(state.lanes[lane.name], source, target, kept)
+
+
+class _Lane:
+    """The measures that share a model, and the model: its series go place by place."""
+
+    def __init__(self, name: str, detector: Detector) -> None:
+        self.name = name
+        self.model = MODELS[name](detector.interval.total_seconds())
+        self.columns = [m for m, measure in enumerate(detector.measures) if measure.model == name]
+        self.measures = [detector.measures[m].name for m in self.columns]
+
+    def save(self) -> LaneState:
+        arrays = {name: Array.of(array) for name, array in self.model.save().items()}
+        return LaneState(self.measures, arrays)
+
+    def take(self, state: LaneState, source: slice, target: slice, kept: Collection[str]) -> None:
+        arrays = {name: array.copy() for name, array in self.model.save().items()}
+        for name, array in arrays.items():
+            old = state.arrays[name].array()
+            of = old.reshape(*old.shape[:-1], -1, len(state.measures))[..., source, :]
+            to = array.reshape(*array.shape[:-1], -1, len(self.measures))[..., target, :]
+            for measure in set(kept).intersection(self.measures, state.measures):
+                to[..., self.measures.index(measure)] = of[..., state.measures.index(measure)]
+        self.model.load(arrays)
