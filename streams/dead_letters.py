@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
-from aiokafka import ConsumerRecord
+from faust.types import TP
 
 from streams.hop import Message
+from streams.transport import Record
 
 LARGEST = 64 * 1024
 
@@ -32,13 +33,13 @@ class DeadLetter(msgspec.Struct, frozen=True):
         return Message(topic, key.encode(), msgspec.json.encode(self))
 
 
-def of_record(source: str, record: ConsumerRecord, reason: str, detail: str) -> DeadLetter:
+def of_record(source: str, tp: TP, record: Record, reason: str, detail: str) -> DeadLetter:
     """The dead letter of a record that is at hand."""
     raw = record.value or b""
     return DeadLetter(
         source=source,
-        topic=record.topic,
-        partition=record.partition,
+        topic=tp.topic,
+        partition=tp.partition,
         offset=record.offset,
         reason=reason,
         detail=detail,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from operator import attrgetter
 
 import msgspec
-from aiokafka import ConsumerRecord
+from faust.types import TP
 
 from detectors import state
 from detectors.clock import NO_TIMESTAMP, Refused
@@ -21,6 +21,7 @@ from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
 from streams.names import partition_of
 from streams.tables import Snapshot, SnapshotTable
+from streams.transport import Record
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -32,6 +33,7 @@ class FoldStep:
         self.fold = fold
         self._format = format_
         self._source = source
+        self._tp = TP(wiring.config.sources[source].topic, fold.partition)
         self._names = wiring.names
         self._metrics = wiring.metrics
         self._partitions = wiring.partials
@@ -43,7 +45,7 @@ class FoldStep:
         """The last record folded."""
         return self.fold.offset
 
-    def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
+    def take(self, records: Sequence[Record]) -> Iterable[Message]:
         """Fold records; what cannot be folded becomes a dead letter that says why."""
         rows, events, letters = self._read(records)
         offsets = [row.offset for row in rows]
@@ -51,9 +53,7 @@ class FoldStep:
         refused = self.fold.fold_all(offsets, timestamps, events, records[-1].offset, records[-1].timestamp)
         return [*letters, *(self._dead(self._letter(records, refusal)) for refusal in refused)]
 
-    def _read(
-        self, records: Sequence[ConsumerRecord]
-    ) -> tuple[Sequence[ConsumerRecord], Sequence[Event], list[Message]]:
+    def _read(self, records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Event], list[Message]]:
         """Events, beside each the record it is of, and the dead letters of records without one."""
         if self._format.decode is not None:
             with suppress(*FAILURES):
@@ -62,26 +62,27 @@ class FoldStep:
                     list(map(self._format.decode, [record.value or b"" for record in records])),
                     [],
                 )
-        rows: list[ConsumerRecord] = []
+        rows: list[Record] = []
         events: list[Event] = []
         letters: list[Message] = []
         for record in records:
             try:
                 found = self._format.parse(record.value or b"")
             except BadEvent as error:
-                letters.append(self._dead(of_record(self._source, record, error.reason, str(error))))
+                letters.append(
+                    self._dead(of_record(self._source, self._tp, record, error.reason, str(error)))
+                )
             else:
                 events += found
                 rows += [record] * len(found)
         return rows, events, letters
 
-    def _letter(self, records: Sequence[ConsumerRecord], refused: Refused) -> DeadLetter:
+    def _letter(self, records: Sequence[Record], refused: Refused) -> DeadLetter:
         at = bisect_left(records, refused.offset, key=attrgetter("offset"))
         if records[at].offset == refused.offset:
-            return of_record(self._source, records[at], refused.reason, refused.detail)
+            return of_record(self._source, self._tp, records[at], refused.reason, refused.detail)
         # One that was set aside earlier: its bytes are in the source topic, at these coordinates.
-        topic, partition = records[at].topic, records[at].partition
-        return DeadLetter(self._source, topic, partition, refused.offset, refused.reason, refused.detail)
+        return DeadLetter(self._source, *self._tp, refused.offset, refused.reason, refused.detail)
 
     def _dead(self, letter: DeadLetter) -> Message:
         self._metrics.events_invalid.labels(self._source, letter.reason).inc()

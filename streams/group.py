@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from aiokafka import ConsumerRecord
 
 from detectors import state
 from detectors.alerting import Alerter, Told
@@ -16,6 +15,7 @@ from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
 from streams.tables import Snapshot, SnapshotTable
+from streams.transport import Record
 
 _decode = msgspec.json.Decoder(IntervalScores).decode
 _encode = msgspec.json.Encoder().encode
@@ -65,14 +65,14 @@ class GroupStep:
                     self._metrics.detection_delay.labels(name)
         return self.lanes.get(name)
 
-    def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
+    def take(self, records: Sequence[Record]) -> Iterable[Message]:
         """Group the anomalies of intervals, and alert."""
         for record in records:
             yield from self._take(record)
 
-    def _take(self, record: ConsumerRecord) -> Iterable[Message]:
+    def _take(self, record: Record) -> Iterable[Message]:
         self.offset = record.offset
-        scores = _decode(record.value)
+        scores = _decode(record.value or b"")
         lane = self.lane(scores.detector)
         if lane is None:
             return

@@ -17,7 +17,6 @@ from operator import attrgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import structlog
-from aiokafka import ConsumerRecord
 from faust.types import TP, EventT, StreamT, TopicT
 
 from detectors.config import Config
@@ -26,7 +25,7 @@ from streams.metrics import Metrics, remove
 from streams.names import Names
 from streams.pace import Pace
 from streams.tables import Snapshot
-from streams.transport import App, BatchConsumer
+from streams.transport import App, BatchConsumer, Record
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +65,7 @@ class Step(Protocol):
     def offset(self) -> int:
         """The last record taken, -1 before the first."""
 
-    def take(self, records: Sequence[ConsumerRecord]) -> Iterable[Message]:
+    def take(self, records: Sequence[Record]) -> Iterable[Message]:
         """Take in records, none of which was taken before."""
 
     def settle(self) -> Iterable[Message]:
@@ -168,8 +167,8 @@ class Hop(ABC, Generic[S]):
                 self.forget([partition])
             if step is not self.step(partition):
                 step, sent = self.step(partition), []
-            batch = cast(Sequence[ConsumerRecord], event.value)
-            if not self._stopping and await self._is_next(guard, step, batch[0]):
+            batch = cast(Sequence[Record], event.value)
+            if not self._stopping and await self._is_next(guard, step, partition, batch[0].offset):
                 async with self.locks[partition]:
                     sent += await self._process(step, partition, batch)
             # Tables can be written only while an event is processed, so the last one is held until it
@@ -188,19 +187,17 @@ class Hop(ABC, Generic[S]):
         pause = max(self.save_every, self.wiring.pace.pause)
         return self._stopping or time.monotonic() >= saved + pause
 
-    async def _is_next(self, guard: _Contiguity, step: S, first: ConsumerRecord) -> bool:
+    async def _is_next(self, guard: _Contiguity, step: S, partition: int, first: int) -> bool:
         """Whether a batch goes on where the step is; what is missing before it is asked for."""
-        if guard.missing(step.offset, first.offset):
-            log.warning(
-                "records_missing", topic=self.topic, partition=first.partition, from_offset=step.offset + 1
-            )
+        if guard.missing(step.offset, first):
+            log.warning("records_missing", topic=self.topic, partition=partition, from_offset=step.offset + 1)
             consumer = cast(BatchConsumer, self.app.consumer)
-            await consumer.seek_back({TP(self.topic, first.partition): step.offset + 1})
+            await consumer.seek_back({TP(self.topic, partition): step.offset + 1})
             return False
-        return not guard.stale(step.offset, first.offset)
+        return not guard.stale(step.offset, first)
 
     async def _process(
-        self, step: S, partition: int, batch: Sequence[ConsumerRecord]
+        self, step: S, partition: int, batch: Sequence[Record]
     ) -> list[Awaitable[Any]]:
         self._last_taken[partition] = time.monotonic()
         self._unsaved.add(partition)

@@ -3,8 +3,8 @@
 All that reaches into Faust beyond its public interface is in this file, and `tests/streams/
 test_transport.py` fails loudly when Faust or aiokafka change under it. It differs in five ways:
 
-- What was fetched of a partition arrives as one Faust message whose value is the list of records:
-  Faust's own work per message then costs nothing per event.
+- What was fetched of a partition arrives as one Faust message whose value is the list of records, as
+  aiokafka's decoder in C made them: Faust's and aiokafka's own work then costs nothing per event.
 - The read position belongs to the snapshot, not to the consumer group: after every assignment
   reading starts behind the last record that the snapshot contains, and a batch that is read again
   is delivered again. Whoever reads knows from its snapshot what it already contains.
@@ -18,12 +18,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import faust
 import structlog
 from aiokafka import ConsumerRecord
-from aiokafka.errors import IllegalStateError
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException, IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT
 from faust.types.tuples import Message
@@ -34,6 +35,22 @@ log = structlog.get_logger(__name__)
 FRESH_SECONDS = 3.0
 #: How often a batch that nobody expects is read again before the worker gives up.
 ATTEMPTS = 20
+
+
+class Record(Protocol):
+    """A record of a batch."""
+
+    @property
+    def offset(self) -> int:
+        """Its position in the partition."""
+
+    @property
+    def timestamp(self) -> int | None:
+        """When it came about, or to the broker, in milliseconds."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its bytes."""
 
 
 class Batch(NamedTuple):
@@ -47,19 +64,16 @@ class Batch(NamedTuple):
     timestamp_type: int | None
     headers: Sequence[Any]
     key: bytes | None
-    value: Sequence[ConsumerRecord]
+    value: Sequence[Record]
     checksum: int | None
     serialized_key_size: int
     serialized_value_size: int
 
     @classmethod
-    def of(cls, records: Sequence[ConsumerRecord]) -> Batch:
-        """The records, which are not empty, as one."""
+    def of(cls, tp: TP, records: Sequence[Record]) -> Batch:
+        """The records of a partition, which are not empty, as one."""
         last = records[-1]
-        return cls(
-            last.topic, last.partition, last.offset, last.timestamp, last.timestamp_type, (), None, records,
-            None, 0, 0,
-        )  # fmt: skip
+        return cls(tp.topic, tp.partition, last.offset, last.timestamp, None, (), None, records, None, 0, 0)
 
 
 class RawSchema(faust.Schema):  # type: ignore[type-arg]
@@ -95,10 +109,10 @@ class BatchConsumer(driver.Consumer):
         changelogs = self.app.tables.changelog_topics
         batches = {}
         for tp, records in fetched.items():
-            if tp.topic in changelogs or not records:
-                batches[tp] = records
-            else:
-                batches[tp] = [Batch.of(records)]
+            if tp.topic in changelogs:
+                batches[tp] = [_complete(tp, record) for record in records]
+            elif records:
+                batches[tp] = [Batch.of(tp, records)]
                 # Faust drops what is at or below the greatest offset it has delivered, and a seek
                 # that races with delivery does not reset that.
                 self._read_offset[tp] = None
@@ -186,7 +200,56 @@ class BatchConsumer(driver.Consumer):
                 await self.perform_seek()
 
 
+class WholeFetch(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types here
+    """What was fetched of a partition, handed out at once: record by record it costs three times as much."""
+
+    def getall(self, max_records: int | None = None) -> list[Record]:
+        """All records, as they were decoded."""
+        if not self.check_assignment(self._topic_partition) or not self.has_more():
+            return []
+        records = _decoded(self._partition_records)
+        self._update_position()
+        self._partition_records: Any = None
+        return records
+
+
+def _decoded(fetched: Any) -> list[Record]:
+    """The records of aiokafka's PartitionRecords; a transaction that was aborted counts, as it does in Faust.
+
+    Raises:
+        CorruptRecordException: they are not what was sent.
+    """
+    records: list[Record] = []
+    while fetched._records.has_next():
+        batch = fetched._records.next_batch()
+        if fetched._check_crcs and not batch.validate_crc():
+            message = f"Invalid CRC - {fetched._tp}"
+            raise CorruptRecordException(message)
+        if not batch.is_control_batch:
+            decoded = list(batch)
+            # The broker sends whole batches, also where reading begins in the middle of one.
+            if decoded and decoded[0].offset < fetched.next_fetch_offset:
+                decoded = [record for record in decoded if record.offset >= fetched.next_fetch_offset]
+            records += decoded
+        fetched.next_fetch_offset = batch.next_offset
+    return records
+
+
+def _complete(tp: TP, record: Any) -> ConsumerRecord:
+    """A record as Faust expects it."""
+    sizes = [-1 if part is None else len(part) for part in (record.key, record.value)]
+    return ConsumerRecord(
+        tp.topic, tp.partition, record.offset, record.timestamp, record.timestamp_type, record.key,
+        record.value, record.checksum, *sizes, tuple(record.headers),
+    )  # fmt: skip
+
+
 class Transport(driver.Transport):
     """Faust's transport for Kafka with a consumer of batches."""
 
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # aiokafka has no other place to say so.
+        fetcher.FetchResult = WholeFetch

@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
@@ -12,7 +16,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.hop import _Contiguity
-from streams.transport import Batch, BatchConsumer
+from streams.transport import Batch, BatchConsumer, _complete, _decoded
 
 
 @pytest.mark.parametrize(
@@ -27,6 +31,7 @@ from streams.transport import Batch, BatchConsumer
         (BaseConsumer, "on_buffer_full", ["self", "tp"]),
         (BaseConsumer, "perform_seek", ["self"]),
         (driver.AIOKafkaConsumerThread, "seek_wait", ["self", "partitions"]),
+        (fetcher.FetchResult, "getall", ["self", "max_records"]),
     ],
 )
 def test_the_methods_that_are_overridden_still_have_their_shape(owner, name, parameters):
@@ -42,6 +47,8 @@ def test_the_methods_that_are_overridden_still_have_their_shape(owner, name, par
         (BaseConsumer.track_message, ["self._unacked_messages.add(message)", "self._on_message_in"]),
         (BaseConsumer._filter_committable_offsets, ["self._new_offset(tp)"]),
         (driver.Consumer._to_message, ["record.offset", "record.value", "record.serialized_value_size"]),
+        (fetcher.Fetcher._proc_fetch_request, ["self._records[tp] = FetchResult("]),
+        (fetcher.FetchResult.getall, ["self._update_position()", "self._partition_records = None"]),
         (Recovery._resume_streams, ["consumer.perform_seek()", "self.completed.set()"]),
     ],
 )
@@ -59,8 +66,42 @@ def test_a_batch_has_every_attribute_of_a_record_that_faust_reads():
 
 def test_a_batch_stands_at_its_last_record():
     records = [record(offset=3), record(offset=4)]
-    batch = Batch.of(records)
+    batch = Batch.of(TP("t", 0), records)
     assert (batch.offset, batch.value) == (4, records)
+
+
+@pytest.mark.parametrize("codec", [0, 1])
+@pytest.mark.parametrize("position", [0, 3, 10, 17])
+def test_records_handed_out_at_once_are_those_that_aiokafka_hands_out_one_by_one(codec, position):
+    log = b"".join(sent(first, codec) for first in (0, 10, 20))
+
+    def fetched():
+        return fetcher.PartitionRecords(TP("t", 0), MemoryRecords(log), None, position, None, None, True, 0)
+
+    one_by_one, at_once = fetched(), fetched()
+
+    assert [_complete(TP("t", 0), record) for record in _decoded(at_once)] == list(one_by_one)
+    assert at_once.next_fetch_offset == one_by_one.next_fetch_offset == 30
+
+
+def test_a_damaged_batch_is_not_read():
+    log = sent(0, codec=0)
+    damaged = fetcher.PartitionRecords(
+        TP("t", 0), MemoryRecords(log[:-2] + b"!" + log[-1:]), None, 0, None, None, True, 0
+    )
+    with pytest.raises(CorruptRecordException):
+        _decoded(damaged)
+
+
+def sent(first, codec):
+    """Ten records in one batch of the log, from an offset on."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2, compression_type=codec, is_transactional=0, producer_id=-1, producer_epoch=-1,
+        base_sequence=-1, batch_size=1 << 20,
+    )  # fmt: skip
+    for n in range(10):
+        builder.append(n, timestamp=1000 + n, key=None, value=b"%d" % (first + n), headers=[("h", b"1")])
+    return first.to_bytes(8, "big") + bytes(builder.build())[8:]
 
 
 class Acked:
