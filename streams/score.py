@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from detectors import state
+from detectors.admission import Counts
+from detectors.blocks import BlockState
 from detectors.chunks import chunked
 from detectors.closing import Closer, CloserState
 from detectors.config import Detector
 from detectors.records import Interval, Partial, Watermark
-from detectors.scorer import Block, Scorer, ScorerState
+from detectors.scorer import Scorer, ScorerState
 from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
-from streams.tables import Snapshot, SnapshotTable, block_key, blocks
+from streams.pieces import Pieces, Written
+from streams.tables import Snapshot, SnapshotTable
 from streams.transport import Record
 
 _decode = msgspec.msgpack.Decoder(Partial | Watermark).decode
@@ -29,16 +33,8 @@ class LaneHead(msgspec.Struct):
     """One shard of a detector in the head of a snapshot."""
 
     closer: CloserState
-    scorer: ScorerState
-    #: The last record taken when the blocks were written, which names them.
-    offset: int
-    blocks: int
-
-    def keys(self, partition: int, lane: LaneKey) -> list[bytes]:
-        """The keys of the blocks."""
-        detector, shard = lane
-        owner = f"{detector}/{shard}"
-        return [block_key(partition, owner, self.offset, number) for number in range(self.blocks)]
+    #: Where the scorer is: what it knows of all, then its blocks.
+    written: Written
 
 
 class ScoreHead(msgspec.Struct):
@@ -51,17 +47,17 @@ class ScoreHead(msgspec.Struct):
 class _Lane:
     """One shard of a detector in this partition."""
 
-    def __init__(self, detector: Detector, shard: int) -> None:
+    def __init__(self, detector: Detector, shard: int, pieces: Pieces) -> None:
         self.closer = Closer(detector)
         self.scorer = Scorer(detector, shard)
         self.fingerprint = detector.fingerprint
         #: Every shard is told of all events of an interval, and one is enough to count them.
         self.counts = shard == 0
-        #: What was saved last, and whether something has changed since.
-        self.saved: LaneHead | None = None
-        self.changed = True
+        #: What the scorer has stored, and whether it has learnt since.
+        self.pieces = pieces
+        self.changed = False
         self.counted_late = 0
-        self.counted_rejected = 0
+        self.counted = Counts()
 
 
 class ScoreStep:
@@ -83,9 +79,14 @@ class ScoreStep:
         name, shard = key
         detector = self._config.get(name)
         if key not in self.lanes and detector is not None and shard < detector.shards:
-            self.lanes[key] = _Lane(detector, shard)
+            self.lanes[key] = _Lane(detector, shard, self.pieces(key, []))
             self._metrics.close_delay.labels(name)
         return self.lanes.get(key)
+
+    def pieces(self, key: LaneKey, written: Written) -> Pieces:
+        """The pieces of a lane in this partition."""
+        detector, shard = key
+        return Pieces(self._partition, f"{detector}/{shard}", written)
 
     def take(self, records: Sequence[Record]) -> Iterable[Message]:
         """Take in Partials and Watermarks, and score the intervals that they close."""
@@ -99,11 +100,11 @@ class ScoreStep:
         # What was folded under another configuration measures something else.
         if lane is None or news.fingerprint != lane.fingerprint:
             return
-        lane.changed = True
         for interval in lane.closer.add(news):
             yield from self._score(lane, interval)
 
     def _score(self, lane: _Lane, interval: Interval) -> list[Message]:
+        lane.changed = True
         started = time.perf_counter()
         # By the key alone: all that is told of a detector lies in one partition, and in order.
         key = interval.detector.encode()
@@ -123,8 +124,11 @@ class ScoreStep:
         for key, lane in self.lanes.items():
             name = key[0]
             self._shown[key] = lane
-            metrics.rejected.labels(name).inc(lane.scorer.rejected - lane.counted_rejected)
-            lane.counted_rejected = lane.scorer.rejected
+            counts = lane.scorer.admission.counts
+            metrics.rejected.labels(name).inc(counts.rejected - lane.counted.rejected)
+            metrics.evicted.labels(name, "silent").inc(counts.forgotten - lane.counted.forgotten)
+            metrics.evicted.labels(name, "displaced").inc(counts.displaced - lane.counted.displaced)
+            lane.counted = replace(counts)
             if lane.counts:
                 metrics.events_late.labels(name).inc(lane.closer.late - lane.counted_late)
                 lane.counted_late = lane.closer.late
@@ -135,36 +139,38 @@ class ScoreStep:
     def _show(self, detector: str) -> None:
         """Gauges of a detector: of all its shards that this worker has."""
         lanes = [lane for (name, _), lane in self._shown.items() if name == detector]
-        gauges = self._metrics.watermark, self._metrics.series, self._metrics.learning
+        metrics = self._metrics
+        gauges = metrics.watermark, metrics.series, metrics.learning, metrics.waiting, metrics.series_bytes
         if not lanes:
             for gauge in gauges:
                 remove(gauge, detector)
             return
-        watermark, series, learning = (gauge.labels(detector) for gauge in gauges)
+        watermark, series, learning, waiting, series_bytes = (gauge.labels(detector) for gauge in gauges)
         reached = [lane.closer.watermark for lane in lanes if lane.closer.watermark is not None]
         if reached:
             watermark.set(min(reached) / 1000)
-        series.set(sum(lane.scorer.series for lane in lanes))
-        learning.set(sum(lane.scorer.learning for lane in lanes))
+        scorers = [lane.scorer for lane in lanes]
+        total = sum(scorer.series for scorer in scorers)
+        series.set(total)
+        series_bytes.set(sum(scorer.state_bytes for scorer in scorers) / max(total, 1))
+        learning.set(sum(scorer.learning for scorer in scorers))
+        waiting.set(sum(scorer.admission.waiting for scorer in scorers))
 
     def save(self) -> Snapshot:
-        """Heads of all lanes, and the blocks of those that have changed."""
+        """Heads of all lanes, and what has changed of their series."""
         written: dict[bytes, bytes] = {}
         heads: dict[LaneKey, LaneHead] = {}
         for key, lane in self.lanes.items():
-            if lane.saved is None or lane.changed:
-                scorer, rows = lane.scorer.save()
-                lane.saved = LaneHead(lane.closer.save(), scorer, self.offset, len(rows))
+            if lane.changed:
+                scorer, blocks = lane.scorer.save()
+                written |= lane.pieces.cut(self.offset, map(state.encode, (scorer, *blocks)))
                 lane.changed = False
-                keys = lane.saved.keys(self._partition, key)
-                written.update(zip(keys, map(state.encode, rows), strict=True))
-            heads[key] = lane.saved
+            heads[key] = LaneHead(lane.closer.save(), lane.pieces.written)
         return Snapshot(self.offset, state.encode(ScoreHead(self.offset, heads)), written, self.referred())
 
     def referred(self) -> frozenset[bytes]:
-        """The keys of all blocks."""
-        saved = [(key, lane.saved) for key, lane in self.lanes.items() if lane.saved is not None]
-        return frozenset(name for key, head in saved for name in head.keys(self._partition, key))
+        """The keys of all that heads refer to."""
+        return frozenset(key for lane in self.lanes.values() for key in lane.pieces.referred())
 
     def retire(self) -> None:
         """Take back what is told of the shards."""
@@ -197,9 +203,10 @@ class ScoreHop(Hop[ScoreStep]):
         for key, saved in stored.lanes.items():
             lane = step.lane(key)
             if lane is not None:
-                lane.saved = saved
                 lane.closer.load(saved.closer)
-                stored_blocks = blocks(self.table, saved.keys(partition, key))
-                rows = [state.decode(block, Block) for block in stored_blocks]
-                lane.scorer.load(saved.scorer, rows)
+                lane.pieces = step.pieces(key, saved.written)
+                records = lane.pieces.read(self.table)
+                if (scorer := next(records, None)) is not None:
+                    blocks = (state.decode(block, BlockState) for block in records)
+                    lane.scorer.load(state.decode(scorer, ScorerState), blocks)
         return step
