@@ -109,7 +109,7 @@ def published(records: list[Any], kind: type) -> list[Any]:
 def identity(value: Any) -> Any:
     match value:
         case IntervalScores():
-            return (value.detector, value.interval_start)
+            return (value.detector, value.interval_start, value.shard, value.chunk)
         case AnomalyGroup():
             return (value.id, value.revision)
         case _:
