@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -101,6 +102,58 @@ def test_fewer_series_than_there_are_reject_only_what_is_new() -> None:
 
     assert scores.places == [(None,), ("web",), ("app",)]
     assert smaller.admission.counts.rejected == 1
+
+
+def test_a_place_that_takes_over_a_row_has_none_of_its_history() -> None:
+    shop = Scorer(detector(dimensions=("platform",), measures=[ORDERS, VIEWS], max_series=4))
+    run(shop, range(50), ("web",), ("app",))
+    newcomer: dict[Place, dict[str, float]] = {
+        place: {"orders": 7.0, "views": 70.0} for place in [("app",), ("tv",)]
+    }
+
+    for minute in range(50, 52):
+        scores = shop.score(interval(at(minute), newcomer, volumes=[1, 90]))
+
+    assert scores.places == [("tv",)] * 2 + [("app",)] * 2
+    assert row(scores, place=("tv",)).value == 7.0
+    assert (row(scores, place=("tv",)).expected, row(scores, place=("tv",)).phase) == (None, "learning")
+    assert row(scores, place=("app",)).phase == "active"
+    assert shop.learning == 2
+
+
+def test_a_place_that_is_forgotten_is_scored_no_more() -> None:
+    shop = Scorer(detector(dimensions=("platform",), forget_after=timedelta(minutes=3)))
+    run(shop, range(5), (None,), ("web",), ("app",))
+
+    told = [scores.places for scores in run(shop, range(5, 9), (None,), ("app",))]
+
+    assert told == [[(None,), ("web",), ("app",)]] * 2 + [[(None,), ("app",)]] * 2
+    assert shop.series == 2
+
+
+def test_a_source_that_stopped_makes_no_place_old() -> None:
+    shop = Scorer(detector(dimensions=("platform",), forget_after=timedelta(minutes=20)))
+    run(shop, range(200), (None,), ("web",))
+    for minute in range(200, 300):
+        shop.score(interval(at(minute), {}, events=0))
+
+    assert shop.score(busy(300, (None,), ("web",))).places == [(None,), ("web",)]
+
+
+def test_a_flood_of_new_values_changes_no_score_of_what_is_known() -> None:
+    shop = detector(dimensions=("platform",), measures=[ORDERS, VIEWS], max_series=20)
+    known: list[Place] = [(None,), ("web",), ("app",)]
+    calm, flooded = Scorer(shop), Scorer(shop)
+    for minute in range(80):
+        places = known + [(f"{minute}-{n}",) for n in range(300 if 20 <= minute < 60 else 0)]
+        told = msgspec.structs.replace(busy(minute, *places), volumes=[9] * 3 + [1] * (len(places) - 3))
+
+        expected = {(score.measure, score.place): score for score in calm.score(busy(minute, *known)).rows()}
+        scores = {(score.measure, score.place): score for score in flooded.score(told).rows()}
+
+        assert {key: scores[key] for key in expected} == expected
+        assert flooded.series <= 20
+    assert flooded.series == 20
 
 
 def test_a_detector_without_any_place_has_nothing_to_score() -> None:
@@ -224,6 +277,45 @@ def test_a_restart_changes_no_number(every: int, monkeypatch: pytest.MonkeyPatch
             restarted = reloaded(restarted)
             assert restarted.learnt == told.start
     assert steady.series == 15
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_nor_does_it_while_places_come_and_go(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK_SERIES", 6)
+    shop = detector(
+        dimensions=("platform", "marketplace"),
+        measures=[ORDERS, VIEWS],
+        max_series=2 * 14,
+        forget_after=timedelta(minutes=9),
+    )
+    steady, restarted, rng = Scorer(shop), Scorer(shop), random.Random(4)
+    for minute in range(120):
+        numbers = sorted({int(rng.paretovariate(0.8)) + minute // 4 for _ in range(20)})
+        leaves: list[Place] = [(f"{number}", "DE") for number in numbers]
+        told = busy(minute, (None, None), (None, "DE"), *leaves)
+        told = msgspec.structs.replace(told, volumes=[99, 99, *(rng.randrange(1, 9) for _ in leaves)])
+        assert restarted.score(told) == steady.score(told)
+        if minute % every == 0:
+            restarted = reloaded(restarted)
+    counts = steady.admission.counts
+    assert min(counts.rejected, counts.displaced, counts.forgotten) > 10
+
+
+def test_how_many_series_share_a_block_shows_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = detector(dimensions=("platform",), measures=[ORDERS, VIEWS, PRICE])
+    there: list[Place] = [(f"{n}",) for n in range(11)]
+    whole = Scorer(shop)
+    monkeypatch.setattr(module, "BLOCK_SERIES", 12)
+    cut = Scorer(shop)
+    for minute in range(40):
+        now = there[: 1 + minute]
+        told = busy(minute, *now)
+        assert cut.score(told) == whole.score(told)
+        if minute % 10 == 5:
+            # Stored in blocks of one size, read into blocks of another.
+            monkeypatch.setattr(module, "BLOCK_SERIES", 6 + minute)
+            cut = reloaded(cut)
+    assert cut.state_bytes == whole.state_bytes
 
 
 def test_a_changed_measure_starts_anew_and_the_others_keep_their_history() -> None:
