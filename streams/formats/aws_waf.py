@@ -26,16 +26,16 @@ https://docs.aws.amazon.com/waf/latest/developerguide/logging-fields.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from detectors.config import FieldKind, Source
 from detectors.records import Event, Value, event_type
-from streams.formats.decoding import BYTE_ORDER_MARK, NUMBER
-from streams.formats.event_time import read_time
-from streams.formats.paths import Paths
+from streams.formats.decoding import BYTE_ORDER_MARK, FAILURES, NUMBER, explain
+from streams.formats.event_time import LATEST, read_time
 from streams.formats.vocabulary import check_fields
 
 TEXT = str | None
@@ -116,13 +116,19 @@ VERDICT: Mapping[str, Any] = {
     "action": TEXT,
     "terminatingRuleId": TEXT,
     "terminatingRuleType": TEXT,
-    "ruleGroupList": list[RuleGroup] | None,
-    "nonTerminatingMatchingRules": list[Match] | None,
+    # As bytes: what rules had to say is mostly what they said of another request.
+    "ruleGroupList": msgspec.Raw,
+    "nonTerminatingMatchingRules": msgspec.Raw,
 }
 OF_VERDICT = ("action", "rule", "rule_group", "rule_type")
 FIELDS: dict[str, FieldKind] = {name: "any" for name in (*OF_VERDICT, *FROM_RECORD)}
 FIELDS.update(response_code="number", body_size="number")
 
+_NULL = msgspec.Raw(b"null")
+_decode_groups = msgspec.json.Decoder(list[RuleGroup] | None).decode
+_decode_matches = msgspec.json.Decoder(list[Match] | None).decode
+
+T = TypeVar("T")
 #: action, rule, rule_group, rule_type
 Verdict = tuple[str | None, str | None, str | None, str | None]
 
@@ -136,18 +142,11 @@ class AwsWaf:
     def __init__(self, source: Source, fields: Mapping[str, FieldKind]) -> None:
         check_fields(source, fields, FIELDS)
         self._event = event_type(fields)
-        types = dict(VERDICT) | {
-            FROM_RECORD[name][0]: FROM_RECORD[name][1] for name in fields if name in FROM_RECORD
-        }
-        self._read = Paths(types, time="timestamp").read
-        order = list(types)
-        names = sorted(fields)
-        #: Where a field's value is in the record, and how it is read; None where a verdict has it.
-        self._columns = [
-            (order.index(FROM_RECORD[name][0]), FROM_RECORD[name][2]) if name in FROM_RECORD else None
-            for name in names
-        ]
-        self._of_verdict = [(names.index(name), i) for i, name in enumerate(OF_VERDICT) if name in fields]
+        record, request = _record_types(fields)
+        self._decode = msgspec.json.Decoder(record).decode
+        self._no_request = request()
+        #: (event type, event time, record, verdict) → event.
+        self._make = _maker(sorted(fields))
 
     def parse(self, raw: bytes) -> Sequence[Event]:
         """The event of the request, then one for each rule that counted.
@@ -155,27 +154,90 @@ class AwsWaf:
         Raises:
             BadEvent: the record is no JSON object, has no time, or other types than the log has.
         """
-        found = self._read(raw.removeprefix(BYTE_ORDER_MARK))
-        time, action, rule, rule_type, groups, matches = found[: len(VERDICT)]
-        event_time = read_time(time, "ms", "timestamp")
-        values = [None if column is None else column[1](found[column[0]]) for column in self._columns]
-        events = []
-        for verdict in _verdicts(action, rule, rule_type, groups or [], matches or []):
-            for column, part in self._of_verdict:
-                values[column] = verdict[part]
-            events.append(self._event(event_time, *values))
-        return events
+        try:
+            record: Any = self._decode(raw)
+        except FAILURES:
+            record = self._second_look(raw.removeprefix(BYTE_ORDER_MARK))
+        time = record.timestamp
+        if time.__class__ is not int or not 0 <= time <= LATEST:
+            time = read_time(time, "ms", "timestamp")
+        if record.httpRequest is None:
+            record.httpRequest = self._no_request
+        verdicts = _verdicts(
+            record.action,
+            record.terminatingRuleId,
+            record.terminatingRuleType,
+            bytes(record.ruleGroupList),
+            bytes(record.nonTerminatingMatchingRules),
+        )
+        event, make = self._event, self._make
+        return [make(event, time, record, verdict) for verdict in verdicts]
+
+    def _second_look(self, raw: bytes) -> Any:
+        try:
+            return self._decode(raw)
+        except FAILURES as error:
+            raise explain(error, raw, time="timestamp") from error
 
 
+def _record_types(fields: Iterable[str]) -> tuple[type[msgspec.Struct], type[msgspec.Struct]]:
+    """Structs with what is read of a record and of the request in it, by the log's own names."""
+    record, request = dict(VERDICT), dict[str, Any]()
+    for path, kind, _ in (FROM_RECORD[name] for name in sorted(fields) if name in FROM_RECORD):
+        name = path.removeprefix("httpRequest.")
+        (record if name == path else request)[name] = kind
+    inner = _struct("Request", request)
+    return _struct("Record", {**record, "httpRequest": inner | None}), inner
+
+
+def _struct(name: str, fields: Mapping[str, Any]) -> type[msgspec.Struct]:
+    columns = [(field, kind, _NULL if kind is msgspec.Raw else None) for field, kind in fields.items()]
+    return msgspec.defstruct(name, columns, gc=False)
+
+
+def _maker(fields: Sequence[str]) -> Callable[[type[Event], int, Any, Verdict], Event]:
+    """A function of one expression: it runs for every record, and a call a field would cost as much again."""
+    objects: dict[str, Any] = {}
+    columns = []
+    for field in fields:
+        if field in OF_VERDICT:
+            columns.append(f"verdict[{OF_VERDICT.index(field)}]")
+        else:
+            path, _, objects[field] = FROM_RECORD[field]
+            columns.append(f"{field}(record.{path})")
+    source = f"lambda event, time, record, verdict: event(time, {', '.join(columns)})"
+    return cast(Callable[..., Event], eval(source, objects))  # noqa: S307  # only names of this file
+
+
+@lru_cache(maxsize=4096)
 def _verdicts(
+    action: str | None, rule: str | None, rule_type: str | None, groups: bytes, matches: bytes
+) -> Sequence[Verdict]:
+    """What ended the request, then each rule that counted, once.
+
+    Raises:
+        BadEvent: what rules had to say is not what the log has.
+    """
+    in_groups = _decoded(_decode_groups, groups, "ruleGroupList")
+    alone = _decoded(_decode_matches, matches, "nonTerminatingMatchingRules")
+    return tuple(_each_verdict(_known(action), _known(rule), _known(rule_type), in_groups, alone))
+
+
+def _decoded(decode: Callable[[bytes], list[T] | None], raw: bytes, at: str) -> list[T]:
+    try:
+        return decode(raw) or []
+    except FAILURES as error:
+        raise explain(error, raw, time="timestamp", at=at) from error
+
+
+def _each_verdict(
     action: str | None, rule: str | None, rule_type: str | None, groups: list[RuleGroup], matches: list[Match]
 ) -> Iterator[Verdict]:
-    """What ended the request, then each rule that counted, once."""
     decided = _deciding_group(rule_type, groups)
     if decided is None or decided.terminating_rule is None:
-        yield _known(action), _known(rule), None, _known(rule_type)
+        yield action, rule, None, rule_type
     else:
-        yield _known(action), decided.terminating_rule.rule_id, _group_name(decided), _known(rule_type)
+        yield action, decided.terminating_rule.rule_id, _group_name(decided), rule_type
     counted: dict[tuple[str | None, str | None], None] = {}
     for match in matches:
         if match.action == "COUNT":
