@@ -144,11 +144,11 @@ class Scorer:
             phase=_phases(told.learning) + ["active"] * len(together),
         )
 
-    def save(self) -> tuple[ScorerState, list[BlockState]]:
-        """The state as it is stored."""
+    def save(self) -> tuple[ScorerState, Iterator[BlockState]]:
+        """The state as it is stored: one block at a time, for together they may be large."""
         measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         state = ScorerState(self.learnt, self._silence, measures, self._joints.save(), self.admission.save())
-        return state, [block.save() for block in self._blocks]
+        return state, (block.save() for block in self._blocks)
 
     def load(self, state: ScorerState, blocks: Iterable[BlockState]) -> None:
         """Go on from a stored state.

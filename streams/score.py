@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import msgspec
 
@@ -163,7 +164,7 @@ class ScoreStep:
         for key, lane in self.lanes.items():
             if lane.changed:
                 scorer, blocks = lane.scorer.save()
-                written |= lane.pieces.cut(self.offset, map(state.encode, (scorer, *blocks)))
+                written |= lane.pieces.cut(self.offset, map(state.encode, chain([scorer], blocks)))
                 lane.changed = False
             heads[key] = LaneHead(lane.closer.save(), lane.pieces.written)
         return Snapshot(self.offset, state.encode(ScoreHead(self.offset, heads)), written, self.referred())
