@@ -36,10 +36,11 @@ class Aggregator(Protocol[A]):
 
     @property
     def adding(self) -> str:
-        """How to add an event: Python in which `{cell}` is the accumulator and `{me}` this object.
+        """How to add an event: Python in which `{cell}` is the accumulator.
 
         `value` is what the event has in the field: a number within ±1e15, or for `distinct` any Value,
-        and never None. That is for the formats to see to.
+        and never None; that is for the formats to see to. `steps` is the value in whole steps, where
+        the number is kept in these.
         """
 
     def start(self) -> A:
@@ -97,10 +98,10 @@ class Rate(Count):
         return accumulator / self._seconds
 
 
-class Steps:
+class InSteps:
     """Numbers as whole multiples of a smallest step, exact in any order of addition.
 
-    >>> cents = Steps("revenue", 0.01)
+    >>> cents = InSteps("revenue", 0.01)
     >>> cents.number(round(0.1 * cents.factor) + round(0.2 * cents.factor))
     0.3
     """
@@ -113,21 +114,17 @@ class Steps:
         step = Fraction(repr(scale))
         self._numerator, self._denominator = step.numerator, step.denominator
         #: Steps in one unit: a value times this, rounded, is its number of steps.
-        self.factor = self._denominator if self._numerator == 1 else self._denominator / self._numerator
+        self.factor = self._denominator / self._numerator
 
     def number(self, steps: int, divisor: int = 1) -> float:
         """The number that the steps make, divided."""
         return steps * self._numerator / (self._denominator * divisor)
 
 
-class Sum:
+class Sum(InSteps):
     """The exact sum, in steps."""
 
-    adding = "{cell} += round(value * {me}.factor)"
-
-    def __init__(self, measure: str, scale: float) -> None:
-        self._steps = Steps(measure, scale)
-        self.factor = self._steps.factor
+    adding = "{cell} += steps"
 
     def start(self) -> int:
         return 0
@@ -142,17 +139,13 @@ class Sum:
         return int(cast("int | str", wire))
 
     def value(self, accumulator: int) -> float:
-        return self._steps.number(accumulator)
+        return self.number(accumulator)
 
 
-class Mean:
+class Mean(InSteps):
     """The exact mean: steps and how many values they are of."""
 
-    adding = "{cell}[0] += round(value * {me}.factor); {cell}[1] += 1"
-
-    def __init__(self, measure: str, scale: float) -> None:
-        self._steps = Steps(measure, scale)
-        self.factor = self._steps.factor
+    adding = "mean = {cell}; mean[0] += steps; mean[1] += 1"
 
     def start(self) -> list[int]:
         return [0, 0]
@@ -171,7 +164,7 @@ class Mean:
 
     def value(self, accumulator: list[int]) -> float:
         steps, count = accumulator
-        return self._steps.number(steps, count) if count else math.nan
+        return self.number(steps, count) if count else math.nan
 
 
 class Max:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from detectors.aggregation import Aggregator
+from detectors.aggregation import Aggregator, InSteps
 from detectors.config import Detector, Measure, Where
 from detectors.filters import Test, event_test
 from detectors.places import text
@@ -87,7 +87,7 @@ class Loop:
         yield from _indented(self._measures(measures, set()), 4)
 
     def _measures(self, measures: Sequence[tuple[Measure, Aggregator[Any]]], read: set[str]) -> Iterator[str]:
-        """Measures of the same condition and field share its test and its value."""
+        """Measures of the same condition, field or step share what is done for it."""
         yield "cell[0] += 1"
         slots = {id(measure): slot for slot, (measure, _) in enumerate(measures, 1)}
         for alike in _grouped(measures, lambda pair: msgspec.json.encode(pair[0].where)):
@@ -102,10 +102,11 @@ class Loop:
                     yield " " * depth + f"value = event.{attribute(field)}"
                     yield " " * depth + "if value is not None:"
                     inner += 4
-                for measure, aggregate in of_field:
-                    cell = f"cell[{slots[id(measure)]}]"
-                    line = aggregate.adding.format(cell=cell, me=self._named(aggregate))
-                    yield " " * inner + line
+                for of_factor in _grouped(of_field, _factor):
+                    if (factor := _factor(of_factor[0])) is not None:
+                        yield " " * inner + f"steps = round(value * {factor!r})"
+                    for measure, aggregate in of_factor:
+                        yield " " * inner + aggregate.adding.format(cell=f"cell[{slots[id(measure)]}]")
 
     def _texts(self, fields: Iterable[str], read: set[str]) -> Iterator[str]:
         """Fields as text, None where an event has none; each is read once."""
@@ -142,6 +143,10 @@ class Loop:
 
 def _text_of(field: str) -> str:
     return f"text_{attribute(field)}"
+
+
+def _factor(pair: tuple[Measure, Aggregator[Any]]) -> float | None:
+    return pair[1].factor if isinstance(pair[1], InSteps) else None
 
 
 def _indented(lines: Iterable[str], depth: int) -> Iterator[str]:

@@ -9,15 +9,14 @@ Lee, "DDSketch" (2019), over a fixed range of values, so that no bucket is ever 
 
 from __future__ import annotations
 
-import hashlib
-import math
 from array import array
-from functools import lru_cache
 from itertools import accumulate
+from math import ceil, copysign, floor, inf, log, nan, sqrt
 from sys import byteorder
 from typing import Final
 
 import numpy as np
+from xxhash import xxh3_64_intdigest
 
 from detectors.places import text
 from detectors.records import Value
@@ -31,12 +30,13 @@ EXACT: Final = 64
 #: Quantiles are within 1 % of the true value.
 ACCURACY: Final = 0.01
 GAMMA: Final = (1 + ACCURACY) / (1 - ACCURACY)
-#: Values nearer to zero are zero; values beyond LARGEST are counted as LARGEST.
+#: Values nearer to zero are zero; no value is beyond LARGEST.
 SMALLEST, LARGEST = 1e-9, 1e15
 
-_LOG_GAMMA = math.log(GAMMA)
-_FIRST = math.ceil(math.log(SMALLEST) / _LOG_GAMMA)
+_LOG_GAMMA = log(GAMMA)
+_BEFORE_FIRST = ceil(log(SMALLEST) / _LOG_GAMMA) - 1
 _RANKS = 64 - PRECISION + 1
+_INDEX = REGISTERS - 1
 
 
 class HyperLogLog:
@@ -59,8 +59,15 @@ class HyperLogLog:
         self._registers: bytearray | None = None
 
     def add(self, value: Value) -> None:
-        """Take in a value."""
-        self._add_hash(stable_hash(text(value)))
+        """Take in a value; None is none."""
+        hashed = stable_hash(value if type(value) is str else text(value))
+        registers = self._registers
+        if registers is None:
+            self._add_hash(hashed)
+            return
+        # As `_register` does, for every event.
+        rank = _RANKS - (hashed >> PRECISION).bit_length()
+        registers[hashed & _INDEX] = max(registers[hashed & _INDEX], rank)
 
     def update(self, other: HyperLogLog) -> None:
         """Take in all that another has seen."""
@@ -122,17 +129,17 @@ class HyperLogLog:
         return self._registers
 
 
-@lru_cache(maxsize=65_536)  # the same addresses and sessions come again and again
 def stable_hash(value: str) -> int:
     """64 bits that are the same in every process and on every machine."""
-    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
+    try:
+        return xxh3_64_intdigest(value.encode())
+    except UnicodeEncodeError:
+        return xxh3_64_intdigest(value.encode("utf-8", "surrogatepass"))
 
 
 def _register(registers: bytearray, hashed: int) -> None:
-    index = hashed & (REGISTERS - 1)
     rank = _RANKS - (hashed >> PRECISION).bit_length()
-    registers[index] = max(registers[index], rank)
+    registers[hashed & _INDEX] = max(registers[hashed & _INDEX], rank)
 
 
 def _cardinality(registers: bytearray) -> float:
@@ -142,13 +149,13 @@ def _cardinality(registers: bytearray) -> float:
     for rank in range(_RANKS - 1, 0, -1):
         z = 0.5 * (z + having[rank])
     z += REGISTERS * _sigma(having[0] / REGISTERS)
-    return REGISTERS * REGISTERS / (2 * math.log(2) * z)
+    return REGISTERS * REGISTERS / (2 * log(2) * z)
 
 
 def _sigma(x: float) -> float:
     """Corrects for registers that are still zero."""
     if x == 1:
-        return math.inf
+        return inf
     y, z, before = 1.0, x, -1.0
     while z != before:
         x *= x
@@ -164,7 +171,7 @@ def _tau(x: float) -> float:
         return 0.0
     y, z, before = 1.0, 1 - x, -1.0
     while z != before:
-        x = math.sqrt(x)
+        x = sqrt(x)
         before = z
         y *= 0.5
         z -= (1 - x) ** 2 * y
@@ -189,14 +196,13 @@ class LogBuckets:
         self._counts: dict[int, int] = {}
 
     def add(self, value: float) -> None:
-        """Take in a value; it must be a number."""
-        size = abs(value)
-        if size < SMALLEST:
-            bucket = 0
+        """Take in a value; it must be a number within ±LARGEST."""
+        if value > SMALLEST:
+            bucket = ceil(log(value) / _LOG_GAMMA) - _BEFORE_FIRST
+        elif value < -SMALLEST:
+            bucket = _BEFORE_FIRST - ceil(log(-value) / _LOG_GAMMA)
         else:
-            bucket = math.ceil(math.log(min(size, LARGEST)) / _LOG_GAMMA) - _FIRST + 1
-            if value < 0:
-                bucket = -bucket
+            bucket = 0
         self._counts[bucket] = self._counts.get(bucket, 0) + 1
 
     def update(self, other: LogBuckets) -> None:
@@ -207,8 +213,8 @@ class LogBuckets:
     def quantile(self, share: float) -> float:
         """The value below which this share of all values lies; NaN when there are none."""
         if not self._counts:
-            return math.nan
-        rank = math.floor(share * (sum(self._counts.values()) - 1))
+            return nan
+        rank = floor(share * (sum(self._counts.values()) - 1))
         buckets = sorted(self._counts)
         upto = accumulate(self._counts[bucket] for bucket in buckets)
         return next(_middle(bucket) for bucket, values in zip(buckets, upto, strict=True) if values > rank)
@@ -234,5 +240,5 @@ def _middle(bucket: int) -> float:
     """The value that is within 1 % of every value in the bucket."""
     if bucket == 0:
         return 0.0
-    size = 2 * GAMMA ** (abs(bucket) - 1 + _FIRST) / (GAMMA + 1)
-    return math.copysign(size, bucket)
+    size = 2 * GAMMA ** (abs(bucket) + _BEFORE_FIRST) / (GAMMA + 1)
+    return copysign(size, bucket)

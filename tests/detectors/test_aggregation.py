@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.aggregation import AGGREGATORS, Aggregator, aggregator
+from detectors.aggregation import AGGREGATORS, Aggregator, InSteps, aggregator
 from detectors.config import Aggregation, ConfigError, Measure
 
 MINUTE = timedelta(minutes=1)
@@ -28,9 +28,10 @@ def of(name: Any, scale: float = 0.0001) -> Aggregator[Any]:
 def all_of(how: Aggregator[Any], values: list[Any]) -> Any:
     """The accumulator of values, each added as the loop over events adds it."""
     cell = [how.start()]
-    line = compile(how.adding.format(cell="cell[0]", me="me"), "<adding>", "exec")
+    line = compile(how.adding.format(cell="cell[0]"), "<adding>", "exec")
     for value in values:
-        exec(line, {"cell": cell, "me": how, "value": value})
+        steps = round(value * how.factor) if isinstance(how, InSteps) else None
+        exec(line, {"cell": cell, "value": value, "steps": steps})
     return cell[0]
 
 
