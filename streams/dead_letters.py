@@ -33,6 +33,14 @@ class DeadLetter(msgspec.Struct, frozen=True):
         return Message(topic, key.encode(), msgspec.json.encode(self))
 
 
+def not_ours(tp: TP, record: Record, error: Exception) -> DeadLetter:
+    """The dead letter of a record between the hops that no hop has written.
+
+    Left where it is it would stop the worker, and after every start again.
+    """
+    return of_record(tp.topic, tp, record, "not_ours", str(error))
+
+
 def of_record(source: str, tp: TP, record: Record, reason: str, detail: str) -> DeadLetter:
     """The dead letter of a record that is at hand."""
     raw = record.value or b""

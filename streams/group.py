@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from faust.types import TP
 
 from detectors import state
 from detectors.alerting import Alerter, Told
 from detectors.config import Config, Detector
 from detectors.grouping import Grouper, GrouperState, shortened
 from detectors.records import Alert, AnomalyGroup, IntervalScores
+from streams.dead_letters import not_ours
+from streams.formats import FAILURES
 from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
 from streams.tables import Snapshot, SnapshotTable
@@ -47,8 +50,9 @@ class _Lane:
 class GroupStep:
     """One partition of the scores: the detectors whose names hash to it."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, partition: int, wiring: Wiring) -> None:
         self.offset = -1
+        self._tp = TP(wiring.names.scores, partition)
         self.lanes: dict[str, _Lane] = {}
         self._config = wiring.config
         self._names = wiring.names
@@ -72,7 +76,12 @@ class GroupStep:
 
     def _take(self, record: Record) -> Iterable[Message]:
         self.offset = record.offset
-        scores = _decode(record.value or b"")
+        try:
+            scores = _decode(record.value or b"")
+        except FAILURES as error:
+            self._metrics.dead_letters.labels(self._tp.topic).inc()
+            yield not_ours(self._tp, record, error).message(self._names.dead_letters)
+            return
         lane = self.lane(scores.detector)
         if lane is None:
             return
@@ -130,7 +139,7 @@ class GroupHop(Hop[GroupStep]):
 
     def load(self, partition: int, head: bytes | None) -> GroupStep:
         """Make the step of a partition of the scores."""
-        step = GroupStep(self.wiring)
+        step = GroupStep(partition, self.wiring)
         if head is None:
             return step
         snapshot = state.decode(head, GroupState)

@@ -196,9 +196,7 @@ class Hop(ABC, Generic[S]):
             return False
         return not guard.stale(step.offset, first)
 
-    async def _process(
-        self, step: S, partition: int, batch: Sequence[Record]
-    ) -> list[Awaitable[Any]]:
+    async def _process(self, step: S, partition: int, batch: Sequence[Record]) -> list[Awaitable[Any]]:
         self._last_taken[partition] = time.monotonic()
         self._unsaved.add(partition)
         until = time.monotonic() + SLICE_SECONDS
@@ -206,17 +204,27 @@ class Hop(ABC, Generic[S]):
         sent: list[Awaitable[Any]] = []
         batch = batch[bisect_right(batch, step.offset, key=attrgetter("offset")) :]
         for first in range(0, len(batch), self.stride):
-            outgoing += step.take(batch[first : first + self.stride])
+            for message in step.take(batch[first : first + self.stride]):
+                outgoing.append(message)
+                # One record may close very many intervals.
+                if time.monotonic() > until:
+                    sent += await self._pause(outgoing)
+                    until = time.monotonic() + SLICE_SECONDS
             if time.monotonic() > until:
-                sent += await self.publish(outgoing)
-                outgoing = []
-                await asyncio.sleep(0)
-                if self._stopping:
-                    break
+                sent += await self._pause(outgoing)
                 until = time.monotonic() + SLICE_SECONDS
+            if self._stopping:
+                break
         outgoing += step.settle()
         self._last_taken[partition] = time.monotonic()
         return sent + await self.publish(outgoing)
+
+    async def _pause(self, outgoing: list[Message]) -> list[Awaitable[Any]]:
+        """Send what there is, and let others run."""
+        sent = await self.publish(outgoing)
+        outgoing.clear()
+        await asyncio.sleep(0)
+        return sent
 
     async def publish(self, messages: Iterable[Message]) -> list[Awaitable[Any]]:
         """Send messages; what comes back can be waited for until the broker has them."""

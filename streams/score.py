@@ -8,20 +8,26 @@ from dataclasses import replace
 from itertools import chain
 
 import msgspec
+import structlog
+from faust.types import TP
 
 from detectors import state
 from detectors.admission import Counts
 from detectors.blocks import BlockState
 from detectors.chunks import chunked
-from detectors.closing import Closer, CloserState
+from detectors.closing import BadPartial, Closer, CloserState
 from detectors.config import Detector
 from detectors.records import Interval, Partial, Watermark
 from detectors.scorer import Scorer, ScorerState
+from streams.dead_letters import not_ours
+from streams.formats import FAILURES
 from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
 from streams.pieces import Pieces, Written
 from streams.tables import Snapshot, SnapshotTable
 from streams.transport import Record
+
+log = structlog.get_logger(__name__)
 
 _decode = msgspec.msgpack.Decoder(Partial | Watermark).decode
 _encode = msgspec.json.Encoder().encode
@@ -33,6 +39,8 @@ LaneKey = tuple[str, int]
 class LaneHead(msgspec.Struct):
     """One shard of a detector in the head of a snapshot."""
 
+    #: How many shards the detector had.
+    shards: int
     closer: CloserState
     #: Where the scorer is: what it knows of all, then its blocks.
     written: Written
@@ -68,6 +76,7 @@ class ScoreStep:
         self.offset = -1
         self.lanes: dict[LaneKey, _Lane] = {}
         self._partition = partition
+        self._tp = TP(wiring.names.partials, partition)
         self._config = {detector.name: detector for detector in wiring.config.detectors}
         self._names = wiring.names
         self._metrics = wiring.metrics
@@ -96,13 +105,17 @@ class ScoreStep:
 
     def _take(self, record: Record) -> Iterable[Message]:
         self.offset = record.offset
-        news = _decode(record.value or b"")
-        lane = self.lane((news.detector, news.shard))
-        # What was folded under another configuration measures something else.
-        if lane is None or news.fingerprint != lane.fingerprint:
-            return
-        for interval in lane.closer.add(news):
-            yield from self._score(lane, interval)
+        try:
+            news = _decode(record.value or b"")
+            lane = self.lane((news.detector, news.shard))
+            # What was folded under another configuration measures something else.
+            if lane is None or news.fingerprint != lane.fingerprint:
+                return
+            for interval in lane.closer.add(news):
+                yield from self._score(lane, interval)
+        except (*FAILURES, BadPartial) as error:
+            self._metrics.dead_letters.labels(self._tp.topic).inc()
+            yield not_ours(self._tp, record, error).message(self._names.dead_letters)
 
     def _score(self, lane: _Lane, interval: Interval) -> list[Message]:
         lane.changed = True
@@ -166,7 +179,8 @@ class ScoreStep:
                 scorer, blocks = lane.scorer.save()
                 written |= lane.pieces.cut(self.offset, map(state.encode, chain([scorer], blocks)))
                 lane.changed = False
-            heads[key] = LaneHead(lane.closer.save(), lane.pieces.written)
+            shards = self._config[key[0]].shards
+            heads[key] = LaneHead(shards, lane.closer.save(), lane.pieces.written)
         return Snapshot(self.offset, state.encode(ScoreHead(self.offset, heads)), written, self.referred())
 
     def referred(self) -> frozenset[bytes]:
@@ -204,6 +218,9 @@ class ScoreHop(Hop[ScoreStep]):
         for key, saved in stored.lanes.items():
             lane = step.lane(key)
             if lane is not None:
+                shards = lane.scorer.detector.shards
+                if saved.shards != shards:
+                    log.warning("shards_changed", detector=key[0], before=saved.shards, now=shards)
                 lane.closer.load(saved.closer)
                 lane.pieces = step.pieces(key, saved.written)
                 records = lane.pieces.read(self.table)

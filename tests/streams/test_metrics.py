@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry, Metric
@@ -19,6 +20,7 @@ from streams.formats.decoding import Reason
 from streams.hop import Message
 from streams.metrics import Metrics
 from streams.settings import Settings
+from tests.detectors.builders import partial
 
 MINUTE = 60_000
 NOW = 1_800_000_000_000 // MINUTE * MINUTE
@@ -49,7 +51,8 @@ severity_threshold = 30
 
 #: Label → every value that it may have under CONFIG.
 BOUNDS = {
-    "source": {"shop"},
+    # Of events; of what no hop has written, its topic.
+    "source": {"shop", "lookalive.partials", "lookalive.scores"},
     "detector": {"orders"},
     "measure": {"number", "revenue", JOINT},
     "direction": set(get_args(Direction)),
@@ -118,6 +121,11 @@ async def flow(tmp_path: Path) -> Flow:
     return Flow(tmp_path)
 
 
+def partial_of(detector: str, **changes: Any) -> bytes:
+    fingerprint = parse(CONFIG).detector(detector).fingerprint
+    return msgspec.msgpack.encode(partial(NOW, detector=detector, fingerprint=fingerprint, **changes))
+
+
 def purchase(at: int, product: str = "p", **more: object) -> bytes:
     return json.dumps({"ts": at, "event": "purchase", "product": product, "amount": 5, **more}).encode()
 
@@ -169,6 +177,27 @@ async def test_what_is_dropped_is_counted(flow: Flow) -> None:
     assert flow.value("lookalive_events_late_total", detector="orders") == 1
     # The watermark is five minutes less lateness on; the interval of the late event ended at NOW.
     assert flow.value("lookalive_event_lateness_seconds_sum", detector="orders") == 290
+
+
+@pytest.mark.parametrize(
+    ("topic", "value"),
+    [
+        ("lookalive.partials", b"\xc1"),
+        ("lookalive.partials", msgspec.msgpack.encode(["partial"])),
+        ("lookalive.partials", partial_of("orders", columns=[[1]])),
+        ("lookalive.scores", b""),
+        ("lookalive.scores", b'{"detector": "orders"}'),
+    ],
+)
+async def test_what_no_hop_has_written_is_counted_and_stops_nothing(
+    flow: Flow, topic: str, value: bytes
+) -> None:
+    flow.send(purchase(NOW))
+    flow._pass([Message(topic, b"orders", value)], NOW)
+    flow.send(purchase(NOW + 5 * MINUTE), at=NOW + 5 * MINUTE)
+
+    assert flow.value("lookalive_dead_letters_total", source=topic) == 1
+    assert (flow.value("lookalive_intervals_closed_total", detector="orders") or 0) > 0
 
 
 async def test_places_beyond_the_limit_are_counted(flow: Flow) -> None:

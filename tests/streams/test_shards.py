@@ -122,7 +122,7 @@ def test_another_number_of_shards_begins_with_an_interval(
         assert worker.terminate() == 0
 
     last = max(scores.interval_start for scores in backtested(configuration(topic), records)[IntervalScores])
-    with running_worker(sharded(configuration(topic), after), settings):
+    with running_worker(sharded(configuration(topic), after), settings) as worker:
         send(producer, topic, iter(records[half:]))
         until = time.monotonic() + 120
         while True:
@@ -132,6 +132,7 @@ def test_another_number_of_shards_begins_with_an_interval(
                 break
             assert time.monotonic() < until, "the last interval is not told of by all shards"
 
+    assert '"shards_changed"' in worker.log()
     # No interval is told of by some shards of the one and some of the other.
     starts = {shards: {s.interval_start for s in scores if s.shards == shards} for shards in (before, after)}
     assert max(starts[before]) < min(starts[after])
