@@ -22,7 +22,7 @@ from detectors.config import Config, Detector
 from detectors.intervals import MILLISECOND, Intervals
 from detectors.leaves import Leaves, LeavesState
 from detectors.loop import Cell, Loop
-from detectors.places import LONGEST, OTHER, rolled_up, shard_of, text
+from detectors.places import LONGEST, OTHER, roller, shard_of, text
 from detectors.records import Event, Partial, Place, Watermark
 
 #: No Partial is sent in one message that is larger, in bytes.
@@ -187,6 +187,7 @@ class DetectorFold:
         self._intervals = Intervals(detector.interval, detector.timezone)
         self._aggregators = [aggregator(m, detector.interval) for m in detector.additive]
         self._loop = Loop(detector, self._aggregators)
+        self._roll_ups = [roller(kept) for kept in detector.subsets]
         self._open: dict[int, OpenInterval] = {}
         self._latest = _LONG_AGO
         self.leaves = Leaves(detector.most_places * detector.shards, detector.subsets)
@@ -300,10 +301,10 @@ class DetectorFold:
     def _roll_up(self, cells: dict[Place, Cell]) -> dict[Place, Cell]:
         """Every monitored roll-up of the leaves, and the leaves."""
         rows: dict[Place, Cell] = {}
-        for kept in self._detector.subsets:
+        for roll_up in self._roll_ups:
             for place, cell in cells.items():
                 if None not in place and OTHER not in place:
-                    self._merge(self._cell(rows, rolled_up(place, kept)), cell)
+                    self._merge(self._cell(rows, roll_up(place)), cell)
         for place, cell in cells.items():
             if None in place or OTHER in place:
                 self._merge(self._cell(rows, place), cell)

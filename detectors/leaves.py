@@ -13,7 +13,7 @@ from operator import itemgetter
 import msgspec
 
 from detectors.heavy_hitters import Hitter, SpaceSaving
-from detectors.places import OTHER, rolled_up
+from detectors.places import OTHER, roller
 from detectors.records import Place
 
 #: Leaves that wait at most.
@@ -38,7 +38,8 @@ class Leaves:
         #: Events that were counted as `(other)`.
         self.turned_away = 0
         self._most = most
-        self._subsets = subsets
+        #: For each roll-up, how it is made and what it is called where it is not counted by itself.
+        self._roll_ups = [(roller(kept), roller(kept)((OTHER,) * len(kept))) for kept in subsets]
         #: Leaf → about how many events an interval it has, known only once room is short.
         self._counted: dict[Place, float] = {}
         self._waiting: SpaceSaving[Place] = SpaceSaving(min(most, MOST_WAITING))
@@ -65,9 +66,9 @@ class Leaves:
     def instead(self, leaf: Place) -> list[Place]:
         """Where an event of another leaf is counted: the roll-ups that counted leaves have, or `(other)`."""
         if self._rolled_up is None:
-            self._rolled_up = {rolled_up(known, kept) for known in self._counted for kept in self._subsets}
-        places = [rolled_up(leaf, kept) for kept in self._subsets]
-        return [place if place in self._rolled_up else _other(place) for place in places]
+            self._rolled_up = {roll_up(known) for known in self._counted for roll_up, _ in self._roll_ups}
+        known = self._rolled_up
+        return [place if (place := roll_up(leaf)) in known else other for roll_up, other in self._roll_ups]
 
     def review(self, volumes: Mapping[Place, int]) -> None:
         """Let those that wait take the room of those that weigh less; `volumes` are of the last interval."""
@@ -100,10 +101,6 @@ class Leaves:
         self._counted = dict(state.counted)
         self._waiting.load(state.waiting)
         self._rolled_up = None
-
-
-def _other(place: Place) -> Place:
-    return tuple(None if value is None else OTHER for value in place)
 
 
 def _surely(hitter: Hitter[Place]) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.places import LONGEST, named, roll_ups, rolled_up, series_id, shard_of, text
+from detectors.places import LONGEST, named, roll_ups, roller, series_id, shard_of, text
 from detectors.records import Place, Value
 
 VALUES = st.one_of(
@@ -49,11 +49,11 @@ def test_half_a_character_is_no_reason_to_fail() -> None:
 
 @given(PLACES, st.tuples(st.booleans(), st.booleans()))
 def test_a_roll_up_contains_what_it_rolls_up(place: Place, kept: tuple[bool, bool]) -> None:
-    outer = rolled_up(place, kept)
+    outer = roller(kept)(place)
 
     assert outer in roll_ups(place)
     assert (place in roll_ups(outer)) == (outer == place)
-    assert rolled_up(outer, kept) == outer
+    assert roller(kept)(outer) == outer
 
 
 def test_the_total_contains_all_and_siblings_contain_nothing_of_each_other() -> None:
