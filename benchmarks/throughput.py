@@ -2,7 +2,8 @@
 
 A real broker is started, each topic is sent once, and every contestant reads it as a process of its own,
 one after the other, in rounds; what is shown are medians. What a contestant comes to is compared with the
-truth, cell by cell: one that is not right is shown as WRONG, and the exit status is 1.
+truth, cell by cell: one that is not right is shown as WRONG, and the exit status is 1. Then what each
+measure and dimension adds to the cost of an event, in our fold alone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks.contest import environment, results
+from benchmarks.contest import costs, results
 from benchmarks.contest.contestants import CONTESTANTS, FEEDS, Contestant
 from benchmarks.contest.feed import Feed, send
 from benchmarks.contest.outcomes import Arena, Outcome
@@ -31,22 +32,21 @@ EVENTS = 2_000_000
 #: With fewer, partitions differ too much in how far they are.
 FEWEST = 20_000
 ROUNDS = 3
+COSTS = "costs"
+COLUMNS = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def main() -> int:
     """Send, run, check, show."""
     options = arguments()
     chosen = [contestant for contestant in CONTESTANTS if contestant.name in options.only]
-    with tempfile.TemporaryDirectory(prefix="lookalive-throughput-") as directory:
-        feeds, outcomes = measure(chosen, options.events, options.rounds, Path(directory))
+    feeds, outcomes = measure(chosen, options.events, options.rounds) if chosen else ([], {})
+    priced = price() if COSTS in options.only else []
     if options.json:
-        print(msgspec.json.encode(everything(feeds, outcomes)).decode())
+        print(msgspec.json.encode(everything(feeds, outcomes, priced)).decode())
     else:
-        console = Console()
-        for feed in feeds:
-            console.print(f"{feed.topic}: {feed.events:,} events of {feed.size / feed.events:,.0f} bytes")
-        console.print("", results.contestants_table(outcomes), "", results.goals_table(outcomes), sep="\n")
-    problems = results.problems(outcomes)
+        show(feeds, outcomes, priced)
+    problems = results.problems(outcomes) + [problem for cost in priced for problem in cost.problems]
     for problem in problems:
         print(f"WRONG: {problem}", file=sys.stderr)
     return 1 if problems else 0
@@ -54,7 +54,7 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     """What was asked for."""
-    names = [contestant.name for contestant in CONTESTANTS]
+    names = [*(contestant.name for contestant in CONTESTANTS), COSTS]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument(
@@ -71,15 +71,16 @@ def arguments() -> argparse.Namespace:
 
 
 def measure(
-    chosen: Sequence[Contestant], events: int, rounds: int, directory: Path
+    chosen: Sequence[Contestant], events: int, rounds: int
 ) -> tuple[list[Feed], dict[str, list[Outcome]]]:
     """The feeds that were sent, and what became of each contestant, round by round."""
-    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     outcomes: dict[str, list[Outcome]] = {contestant.name: [] for contestant in chosen}
-    # Made before anything runs that it could disturb.
-    peers_python = environment.python()
-    with Broker(directory / "broker") as broker, Progress(*columns, console=Console(stderr=True)) as bar:
-        arena = Arena(broker.address, directory, peers_python)
+    with (
+        tempfile.TemporaryDirectory(prefix="lookalive-throughput-") as name,
+        Broker((directory := Path(name)) / "broker") as broker,
+        Progress(*COLUMNS, console=Console(stderr=True)) as bar,
+    ):
+        arena = Arena(broker.address, directory)
         feeds = {name: fill(name, arena, chosen, events, bar) for name in {c.feed: None for c in chosen}}
         task = bar.add_task("", total=rounds * len(chosen))
         for _ in range(rounds):
@@ -102,11 +103,32 @@ def fill(name: str, arena: Arena, chosen: Sequence[Contestant], events: int, bar
     )
 
 
-def everything(feeds: Sequence[Feed], outcomes: results.Outcomes) -> dict[str, object]:
+def price() -> list[costs.Cost]:
+    """What measures and dimensions cost."""
+    with Progress(*COLUMNS, console=Console(stderr=True)) as bar:
+        task = bar.add_task(COSTS, total=len(costs.CASES))
+        return costs.costs(lambda: bar.advance(task))
+
+
+def show(feeds: Sequence[Feed], outcomes: results.Outcomes, priced: Sequence[costs.Cost]) -> None:
+    """Print it for people."""
+    console = Console()
+    for feed in feeds:
+        console.print(f"{feed.topic}: {feed.events:,} events of {feed.size / feed.events:,.0f} bytes")
+    if outcomes:
+        console.print("", results.contestants_table(outcomes), "", results.goals_table(outcomes), sep="\n")
+    if priced:
+        console.print("", costs.table(priced), sep="\n")
+
+
+def everything(
+    feeds: Sequence[Feed], outcomes: results.Outcomes, priced: Sequence[costs.Cost]
+) -> dict[str, object]:
     """All there is to know, for machines."""
     return {
         "contestants": list(results.rows(outcomes)),
         "goals": list(results.judgements(outcomes)),
+        "costs": priced,
         "feeds": {feed.topic: {"events": feed.events, "bytes": feed.size} for feed in feeds},
         "cpus": os.cpu_count(),
         "python": platform.python_version(),

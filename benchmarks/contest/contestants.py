@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from subprocess import CalledProcessError
 
-from benchmarks.contest import worker
+from benchmarks.contest import environment, worker
 from benchmarks.contest.feed import Feed, Record, clickstream, web_acl
-from benchmarks.contest.outcomes import Arena, Outcome
+from benchmarks.contest.outcomes import Arena, Outcome, failed
 from benchmarks.contest.peers import run_peer
 
 FEEDS: Mapping[str, Callable[[int], Iterator[Record]]] = {
@@ -40,7 +41,14 @@ def _workers(config: str, number: int) -> Callable[[Feed, int, Arena], Outcome]:
 
 
 def _peer(script: str) -> Callable[[Feed, int, Arena], Outcome]:
-    return lambda feed, events, arena: run_peer(feed, events, arena, script, python=arena.peers_python)
+    def run(feed: Feed, events: int, arena: Arena) -> Outcome:
+        try:
+            python = environment.python()
+        except CalledProcessError as error:
+            return failed(f"the environment of the peers cannot be made: {error}")
+        return run_peer(feed, events, arena, script, python=python)
+
+    return run
 
 
 CONTESTANTS = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from streams.kafka_runtime import cache_directory
@@ -15,6 +16,7 @@ from streams.kafka_runtime import cache_directory
 REQUIREMENTS = Path(__file__).parents[1] / "peers" / "requirements.txt"
 
 
+@cache
 def python() -> str:
     """The interpreter of the environment, which is made if it is not there."""
     pinned = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()[:12]

@@ -17,8 +17,9 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
 
+from detectors.records import Place
 from streams.samples.shop import LEAVES, REACHES, Incident, Shop, expected_visits
-from streams.samples.web_acl import REQUESTS, WebAcl
+from streams.samples.web_acl import REQUESTS, Attack, WebAcl
 
 PARTITIONS = 4
 MINUTE = 60_000
@@ -34,7 +35,7 @@ GRAIN = 1_000
 BATCH_BYTES = 256 * 1024
 
 #: Start of a minute and dimension values (None: all of them) → what happened there.
-Cells = dict[tuple[int, tuple[str | None, ...]], list[float]]
+Cells = dict[tuple[int, Place], list[float]]
 #: Event time, record, place, and what the record adds there.
 Record = tuple[int, bytes, tuple[str, ...], Sequence[float]]
 
@@ -143,7 +144,9 @@ HEADERS = [
 
 def web_acl(events: int) -> Iterator[Record]:
     """About so many records of AWS WAF of some 1.5 kB; adds up to requests by action, rule and country."""
-    acls = [WebAcl(seed) for seed in range(round(events / (REQUESTS * (END - START) / MINUTE)) or 1)]
+    attack = Attack("scripts in arguments", START + 45 * MINUTE, START + 55 * MINUTE)
+    number = max(1, round(events / (REQUESTS * (END - START) / MINUTE)))
+    acls = [WebAcl(seed, [attack]) for seed in range(number)]
     for time, raw in _disordered(_merged(acls)):
         record = orjson.loads(raw)
         request = record["httpRequest"]

@@ -13,11 +13,10 @@ from benchmarks.contest.feed import Cells
 
 
 class Arena(NamedTuple):
-    """Where contestants meet: a broker, room for what they keep, an interpreter that knows the peers."""
+    """Where contestants meet: a broker, and room for what they keep."""
 
     bootstrap: str
     directory: Path
-    peers_python: str
 
 
 class Outcome(msgspec.Struct):

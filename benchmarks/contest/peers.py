@@ -13,6 +13,7 @@ import msgspec
 from benchmarks.contest.feed import MINUTE, PARTITIONS, Cells, Feed
 from benchmarks.contest.outcomes import Arena, Outcome, differences, failed
 from benchmarks.peers.stopwatch import Task
+from detectors.records import Place
 
 PEERS = Path(__file__).parents[1] / "peers"
 #: The slowest may take so long for what it is given.
@@ -26,7 +27,7 @@ class Report(msgspec.Struct):
     seconds: float
     cpu_seconds: float
     rss_mib: float
-    cells: list[tuple[int, tuple[str, ...], list[float]]]
+    cells: list[tuple[int, Place, list[float]]]
     #: The minutes that end by then are complete, and the others are not told; None: all is told.
     complete_until: int | None = None
 

@@ -120,7 +120,7 @@ def _run(feed: Feed, arena: Arena, config: str, number: int) -> Outcome:
         ]
         before = _begin(workers)
         scores = _hear(workers, where)
-        after = _until(workers, lambda looks: _all_read(looks, feed))
+        _, after = _until(workers, lambda looks: _all_read(looks, feed))
         rss = max(peak_rss_mib(worker.process.pid) for worker in workers)
         alerts = _alerts(where)
     outcome = _outcome(feed, before, after)
@@ -131,18 +131,20 @@ def _run(feed: Feed, arena: Arena, config: str, number: int) -> Outcome:
 
 def _begin(workers: Sequence[RunningWorker]) -> list[Look]:
     """The looks from which the clock runs."""
-    if len(workers) > 1:
-        return _until(
-            workers, lambda looks: all(look.newest for look in looks) and _all_ready(workers, looks)
-        )
-    looks: list[list[Look]] = []
-    _until(workers, lambda now: looks.append(now) or now[0].events > 0)
-    return looks[-2] if len(looks) > 1 else looks[-1]
+    if len(workers) == 1:
+        before, _ = _until(workers, lambda looks: looks[0].events > 0)
+        return before
+    _, shared = _until(workers, lambda looks: _all_ready(workers, looks))
+    return shared
 
 
 def _all_ready(workers: Sequence[RunningWorker], looks: Sequence[Look]) -> bool:
     shares = [partition for look in looks for partition in look.newest]
-    return sorted(shares) == list(range(PARTITIONS)) and all(worker.is_ready() for worker in workers)
+    return (
+        all(look.newest for look in looks)
+        and sorted(shares) == list(range(PARTITIONS))
+        and all(worker.is_ready() for worker in workers)
+    )
 
 
 def _all_read(looks: Sequence[Look], feed: Feed) -> bool:
@@ -150,22 +152,26 @@ def _all_read(looks: Sequence[Look], feed: Feed) -> bool:
     return newest == feed.last and sum(look.events for look in looks) >= feed.events
 
 
-def _until(workers: Sequence[RunningWorker], enough: Callable[[list[Look]], bool]) -> list[Look]:
-    """Look again and again, until it is enough."""
+def _until(
+    workers: Sequence[RunningWorker], enough: Callable[[list[Look]], bool]
+) -> tuple[list[Look], list[Look]]:
+    """Look again and again until it is enough; the looks before the last, and the last."""
     patience = time.monotonic() + PATIENCE_SECONDS
-    while not enough(looks := [_look(worker) for worker in workers]):
-        _check(workers, patience)
+    before = looks = [_look(worker) for worker in workers]
+    while not enough(looks):
+        _check(workers, patience, looks)
         time.sleep(LOOK_SECONDS)
-    return looks
+        before, looks = looks, [_look(worker) for worker in workers]
+    return before, looks
 
 
-def _check(workers: Sequence[RunningWorker], patience: float) -> None:
+def _check(workers: Sequence[RunningWorker], patience: float, seen: object) -> None:
     """Fail when a worker has stopped, or takes too long."""
     for worker in workers:
         assert worker.process.poll() is None, (
             f"the worker stopped; the end of its log:\n{worker.log()[-3000:]}"
         )
-    assert time.monotonic() < patience, f"no end in {PATIENCE_SECONDS:g} seconds"
+    assert time.monotonic() < patience, f"no end in {PATIENCE_SECONDS:g} seconds: {seen}"
 
 
 def _look(worker: RunningWorker) -> Look:
@@ -193,7 +199,7 @@ def _hear(workers: Sequence[RunningWorker], where: Settings) -> list[IntervalSco
     heard: set[int] = set()
     with reader(where, f"{where.prefix}.scores", from_beginning=True) as consumer:
         while not heard.issuperset(FULL_MINUTES):
-            _check(workers, patience)
+            _check(workers, patience, f"{len(heard)} of {MINUTES} intervals were scored")
             for records in consumer.poll(timeout_ms=100).values():
                 for record in records:
                     scores.append(decode(record.value))
