@@ -76,17 +76,14 @@ class Clock:
         are those of the records, in milliseconds; NO_TIMESTAMP where a record has none.
         """
         times = np.array([event.event_time for event in events], dtype=np.int64)
-        stamps = np.array(timestamps, dtype=np.int64)
-        if self.live:
-            if stamps.min() < 0:
-                return self._judge_each(offsets, stamps, events)
-            return self._judge_live(offsets, stamps, events, times)
+        if self.live and min(timestamps) >= 0:
+            return self._judge_live(offsets, np.array(timestamps, dtype=np.int64), events, times)
         newest = np.maximum.accumulate(times)
         if self.newest is not None:
             np.maximum(newest, self.newest, out=newest)
         before = np.append(newest[0] if self.newest is None else self.newest, newest[:-1])
-        if self._ahead or (times > before + self._max_step).any():
-            return self._judge_each(offsets, stamps, events)
+        if self.live or self._ahead or (times > before + self._max_step).any():
+            return self._judge_each(offsets, timestamps, events)
         self.newest = int(newest[-1])
         return Judged(events, times, newest)
 
@@ -106,14 +103,16 @@ class Clock:
             self.newest = int(newest[-1])
         return Judged(events, times, newest, list(refused.values()))
 
-    def _judge_each(self, offsets: Sequence[int], stamps: Times, events: Sequence[Event]) -> Judged:
+    def _judge_each(
+        self, offsets: Sequence[int], timestamps: Sequence[int], events: Sequence[Event]
+    ) -> Judged:
         """The same record by record, where what becomes of one depends on those before it."""
         folded: list[Event] = []
         newest: list[int] = []
         refused: list[Refused] = []
-        for offset, rows in groupby(zip(offsets, stamps.tolist(), events, strict=True), key=itemgetter(0)):
-            _, timestamps, of_record = zip(*rows, strict=True)
-            accepted, rejected = self._judge_one(offset, timestamps[0], of_record)
+        for offset, rows in groupby(zip(offsets, timestamps, events, strict=True), key=itemgetter(0)):
+            _, stamps, of_record = zip(*rows, strict=True)
+            accepted, rejected = self._judge_one(offset, stamps[0], of_record)
             folded += accepted
             newest += [self.newest or 0] * len(accepted)
             refused += rejected

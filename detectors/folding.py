@@ -92,6 +92,11 @@ class Fold:
         self._clock = Clock(config.sources[source], config.detectors_of(source))
 
     @property
+    def live(self) -> bool:
+        """Whether events are about now, so that the timestamps of records matter."""
+        return self._clock.live
+
+    @property
     def newest(self) -> int | None:
         """The partition's event time: the greatest seen and believed; None before the first event."""
         return self._clock.newest

@@ -48,9 +48,10 @@ class FoldStep:
     def take(self, records: Sequence[Record]) -> Iterable[Message]:
         """Fold records; what cannot be folded becomes a dead letter that says why."""
         rows, events, letters = self._read(records)
-        offsets = [row.offset for row in rows]
-        timestamps = [NO_TIMESTAMP if (time := row.timestamp) is None else time for row in rows]
-        refused = self.fold.fold_all(offsets, timestamps, events, records[-1].offset, records[-1].timestamp)
+        # What a replay's records were stamped with says nothing.
+        timestamps = _timestamps(rows) if self.fold.live else [NO_TIMESTAMP] * len(rows)
+        last = records[-1]
+        refused = self.fold.fold_all(_offsets(rows, records), timestamps, events, last.offset, last.timestamp)
         return [*letters, *(self._dead(self._letter(records, refusal)) for refusal in refused)]
 
     def _read(self, records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Event], list[Message]]:
@@ -135,6 +136,17 @@ class FoldStep:
     def retire(self) -> None:
         """Take back how far the partition is."""
         remove(self._metrics.last_event, self._source, str(self.fold.partition))
+
+
+def _offsets(rows: Sequence[Record], records: Sequence[Record]) -> Sequence[int]:
+    first, last = records[0].offset, records[-1].offset
+    if rows is records and last - first + 1 == len(rows):
+        return range(first, last + 1)
+    return [row.offset for row in rows]
+
+
+def _timestamps(rows: Sequence[Record]) -> list[int]:
+    return [NO_TIMESTAMP if (time := row.timestamp) is None else time for row in rows]
 
 
 class FoldHop(Hop[FoldStep]):
