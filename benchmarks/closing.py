@@ -2,6 +2,7 @@
 
 The records are those of the wire, decoded as the worker decodes them. Every merged value is compared with
 the sum of what went in, and every planted anomaly with the groups that come out, before a number is printed.
+Seconds are those of the processor.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rich.table import Table
 from detectors.chunks import chunked
 from detectors.closing import Closer
 from detectors.config import Detector, Measure
-from detectors.grouping import Grouper
+from detectors.grouping import MOST_MEMBERS, Grouper
 from detectors.records import Interval, IntervalScores, Partial, Place, Watermark, utc
 
 MINUTE = 60_000
@@ -148,6 +149,22 @@ def grouping(number: int, rounds: int) -> dict[str, float]:
     }
 
 
+def outage(number: int, rounds: int) -> dict[str, float]:
+    """Seconds to group an interval in which every series is anomalous, and has been before."""
+    all_places, grouper = places(number), Grouper(DETECTOR, [])
+    series = number * len(DETECTOR.measures)
+    grouped: list[float] = []
+    for n in range(rounds):
+        told = msgspec.structs.replace(
+            scores(all_places, START + n * MINUTE, anomalous=0),
+            severity=[80.0 + n] * series,
+            value=[0.0] * series,
+        )
+        groups = timed(grouped, lambda told=told: [g for c in chunked(told) for g in grouper.group(c)])
+        assert [group.members_total for group in groups] == [min(series, MOST_MEMBERS)]
+    return {"group, all anomalous": statistics.median(grouped)}
+
+
 def main() -> None:
     """Print microseconds a series, step by step."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -158,7 +175,11 @@ def main() -> None:
     table = Table("series", "step", "seconds", "µs a series")
     for number in asked.places:
         series = number * len(DETECTOR.measures)
-        steps = merging(number, asked.partitions, asked.rounds) | grouping(number, asked.rounds)
+        steps = {
+            **merging(number, asked.partitions, asked.rounds),
+            **grouping(number, asked.rounds),
+            **outage(number, asked.rounds),
+        }
         for step, seconds in steps.items():
             table.add_row(f"{series:,}", step, f"{seconds:.4f}", f"{seconds / series * 1e6:.2f}")
     Console().print(table)

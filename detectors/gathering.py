@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from detectors.config import Detector
+from detectors.overlap import level
 from detectors.records import IntervalScores, Place, Score
+
+#: Anomalies of an interval that are looked at; of more, the severest. When all is down at once, more of
+#: them say nothing new.
+MOST_ANOMALIES = 20_000
 
 #: A measure at a place.
 SeriesKey = tuple[str, Place]
@@ -49,6 +55,8 @@ class Gatherer:
         """`joins`: the severity from which on an anomaly counts."""
         self._joins = joins
         self._monitored = set(detector.monitored)
+        self._coarsest = detector.monitored[0]
+        self._positions = {measure.name: n for n, measure in enumerate(detector.measures)}
         #: Start of the last interval that was whole: chunks of it that are sent again change nothing.
         self._passed: datetime | None = None
         self._shards = detector.shards
@@ -91,6 +99,8 @@ class Gatherer:
         }
         interval.values.update(_values(scores, asked | before))
         interval.anomalies += self._anomalies(scores)
+        if len(interval.anomalies) > 2 * MOST_ANOMALIES:
+            interval.anomalies = self._foremost(interval.anomalies)
 
     def _anomalies(self, scores: IntervalScores) -> Iterator[Score]:
         for row, severity in enumerate(scores.severity):
@@ -98,6 +108,25 @@ class Gatherer:
                 score = scores.row(row)
                 if level(score.place) in self._monitored and is_outside(score):
                     yield score
+
+    def _foremost(self, anomalies: list[Score]) -> list[Score]:
+        """The severest in one order, however they were spread over shards.
+
+        The coarsest places are among them in any case: they tell of a feed that has stopped.
+        """
+        kept, coarsest = [], 0
+        for n, score in enumerate(sorted(anomalies, key=self._order)):
+            is_coarsest = level(score.place) == self._coarsest
+            if n < MOST_ANOMALIES or (is_coarsest and coarsest < MOST_ANOMALIES):
+                kept.append(score)
+            coarsest += is_coarsest
+        return kept
+
+    def _order(self, score: Score) -> tuple[Any, ...]:
+        """The severest first; then coarse places, and measures as they are configured."""
+        place = [(value is not None, value) for value in score.place]
+        position = self._positions.get(score.measure, len(self._positions))
+        return -score.severity, sum(level(score.place)), place, position
 
     def _is_whole(self, start: datetime) -> bool:
         """Whether every shard has told all of an interval, or has gone on: each tells them in order."""
@@ -109,7 +138,9 @@ class Gatherer:
 
     def _pass(self, start: datetime) -> Gathered:
         self._passed = start
-        return self._pending.pop(start)
+        interval = self._pending.pop(start)
+        interval.anomalies = self._foremost(interval.anomalies)
+        return interval
 
     def save(self) -> GathererState:
         """The state as it is stored."""
@@ -141,8 +172,3 @@ def is_outside(score: Score) -> bool:
     if score.value is None or score.lower is None or score.upper is None:
         return True
     return not score.lower <= score.value <= score.upper
-
-
-def level(place: Place) -> tuple[bool, ...]:
-    """Which dimensions a place keeps."""
-    return tuple(value is not None for value in place)

@@ -11,13 +11,14 @@ import math
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from detectors.config import AlertRule, Detector
-from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey, level
-from detectors.places import named, roll_ups, series_id
+from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
+from detectors.overlap import Overlap, Whereabouts, level
+from detectors.places import named, series_id
 from detectors.records import JOINT, Anomaly, AnomalyGroup, Direction, IntervalScores, Place, Score
 
 #: No group opens below this severity, whatever a rule asks for.
@@ -28,8 +29,9 @@ UNASKED = 50.0
 HYSTERESIS = 20.0
 #: A group closes after so many intervals without an anomaly.
 CLOSE_AFTER = 2
-#: Members that a record names; the rest is counted.
+#: Members that a record names; the rest is counted, up to so many. Then only severer ones take a place.
 NAMED_MEMBERS = 200
+MOST_MEMBERS = 20_000
 #: While what it is called after stays where it was at its worst, a group is not over: a forecast that
 #: has got used to an outage does not end it. After so many intervals that is the new normal.
 HELD_FOR = 24
@@ -58,7 +60,7 @@ class OpenGroup(msgspec.Struct):
     held: int
     #: Where it was anomalous last: what joins it must share events with these.
     places: list[Place]
-    members: dict[str, Member]
+    members: dict[SeriesKey, Member]
     #: The member that it is called after.
     primary: Member
 
@@ -80,8 +82,8 @@ class Grouper:
         self._opens = max(FLOOR, min(asked, default=UNASKED))
         self._joins = max(FLOOR, self._opens - HYSTERESIS)
         self._coarsest = detector.monitored[0]
-        self._positions = {measure.name: n for n, measure in enumerate(detector.measures)}
         self._gatherer = Gatherer(detector, self._joins)
+        self._overlap = Overlap(detector.monitored)
         self._open: list[OpenGroup] = []
         #: Anomalies that became members with the last chunk of scores.
         self.joined: list[Anomaly] = []
@@ -110,15 +112,7 @@ class Grouper:
         if not interval.spoke:
             # A feed that has stopped is one finding, not one of every series.
             anomalies = [score for score in anomalies if level(score.place) == self._coarsest]
-        changed: list[OpenGroup] = []
-        joined: set[str] = set()
-        # In one order, however they were spread over shards.
-        for incident in _connected(sorted(anomalies, key=self._order)):
-            group = self._find(incident) or self._start(incident)
-            if group is not None:
-                joined.add(group.id)
-                if self._join(group, incident) and group not in changed:
-                    changed.append(group)
+        joined = self._take_in(self._overlap.connected(anomalies))
         for group in self._open:
             if group.id in joined:
                 group.quiet = group.held = 0
@@ -126,26 +120,30 @@ class Grouper:
                 group.quiet, group.held, group.end = 0, group.held + 1, interval.end
             else:
                 group.quiet += 1
+        changed = [group for group in self._open if joined.get(group.id)]
         closed = [group for group in self._open if group.quiet >= CLOSE_AFTER]
         self._open = [group for group in self._open if group.quiet < CLOSE_AFTER]
         return [self._record(g, "open") for g in changed] + [self._record(g, "closed") for g in closed]
 
-    def _order(self, score: Score) -> tuple[Any, ...]:
-        """The severest first; then coarse places, and measures as they are configured."""
-        place = [(value is not None, value) for value in score.place]
-        position = self._positions.get(score.measure, len(self._positions))
-        return -score.severity, sum(level(score.place)), place, position
-
-    def _find(self, incident: Sequence[Score]) -> OpenGroup | None:
-        """The oldest open group that shares events with the incident."""
-        inner = {score.place for score in incident}
-        outer = {place for score in incident for place in roll_ups(score.place)}
+    def _take_in(self, incidents: Sequence[Sequence[Score]]) -> dict[str, bool]:
+        """Add incidents to the groups that they share events with; id of each → whether that is news."""
+        joined: dict[str, bool] = {}
+        if not incidents:
+            return joined
+        where: Whereabouts[OpenGroup] = Whereabouts(self._overlap)
         for group in self._open:
-            if not outer.isdisjoint(group.places):
-                return group
-            if any(not inner.isdisjoint(roll_ups(place)) for place in group.places):
-                return group
-        return None
+            where.add(group, group.places)
+        for incident in incidents:
+            places = list(dict.fromkeys(score.place for score in incident))
+            found = where.oldest(places) or self._start(incident)
+            if found is not None:
+                if found.end < incident[0].interval_end:
+                    where.remove(found, found.places)
+                    found.places = []
+                where.add(found, places)
+                news = self._join(found, incident, places)
+                joined[found.id] = news or joined.get(found.id, False)
+        return joined
 
     def _start(self, incident: Sequence[Score]) -> OpenGroup | None:
         worst = max(incident, key=self._importance)
@@ -159,19 +157,21 @@ class Grouper:
         self._open.append(group)
         return group
 
-    def _join(self, group: OpenGroup, incident: Sequence[Score]) -> bool:
+    def _join(self, group: OpenGroup, incident: Sequence[Score], places: list[Place]) -> bool:
         """Add the incident to the group; True if it says something new."""
         news = False
-        # Several incidents of one interval may join the same group.
-        before = [] if group.end < incident[0].interval_end else group.places
+        bar = 0.0
+        if len(group.members) >= MOST_MEMBERS:
+            bar = min(member.anomaly.severity for member in group.members.values())
         group.end = incident[0].interval_end
-        group.places = list(dict.fromkeys([*before, *(score.place for score in incident)]))
+        # Several incidents of one interval may join the same group.
+        group.places += places
         for score in incident:
-            place = named(self.detector.dimensions, score.place)
-            key = series_id(score.measure, place)
+            key = score.measure, score.place
             known = group.members.get(key)
-            if known is None or score.severity > known.anomaly.severity:
-                member = Member(score.place, _anomaly(score, place), deviation(score))
+            if score.severity > (bar if known is None else known.anomaly.severity):
+                dimensions = named(self.detector.dimensions, score.place)
+                member = Member(score.place, _anomaly(score, dimensions), deviation(score))
                 group.members[key] = member
                 news = True
                 if known is None:
@@ -203,6 +203,9 @@ class Grouper:
         group.revision += 1
         members = sorted(group.members.values(), key=self._rank, reverse=True)
         group.primary = members[0]
+        if len(members) > MOST_MEMBERS:
+            members = members[:MOST_MEMBERS]
+            group.members = {(member.anomaly.measure, member.place): member for member in members}
         return AnomalyGroup(
             id=group.id,
             detector=self.detector.name,
@@ -247,28 +250,6 @@ def deviation(score: Score) -> float:
     if score.value is None or score.expected is None or not score.scale:
         return 0.0
     return abs(score.value - score.expected) / score.scale
-
-
-def _connected(anomalies: Sequence[Score]) -> list[list[Score]]:
-    """Anomalies in lists of those that share events, directly or through others, in order."""
-    by_place: dict[Place, list[Score]] = {}
-    for score in anomalies:
-        by_place.setdefault(score.place, []).append(score)
-    leader = {place: place for place in by_place}
-
-    def lead(place: Place) -> Place:
-        while leader[place] != place:
-            leader[place] = place = leader[leader[place]]
-        return place
-
-    for place in by_place:
-        for outer in roll_ups(place):
-            if outer in leader:
-                leader[lead(outer)] = lead(place)
-    incidents: dict[Place, list[Score]] = {}
-    for place, scores in by_place.items():
-        incidents.setdefault(lead(place), []).extend(scores)
-    return list(incidents.values())
 
 
 def _anomaly(score: Score, dimensions: dict[str, str]) -> Anomaly:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
 from typing import cast
 from urllib.parse import quote
 from zlib import crc32
@@ -67,20 +66,11 @@ def roller(kept: Sequence[bool]) -> Callable[[Place], Place]:
     return cast(Callable[[Place], Place], eval(f"lambda place: ({values})"))  # noqa: S307
 
 
-def roll_ups(place: Place) -> list[Place]:
-    """The places that hold every event at `place`, itself among them.
-
-    >>> roll_ups(("web", "DE"))
-    [('web', 'DE'), ('web', None), (None, 'DE'), (None, None)]
-    """
-    return list(product(*((value,) if value is None else (value, None) for value in place)))
-
-
 def shard_of(detector: str, place: Place, shards: int) -> int:
     """The shard of a detector that scores a place: the same in every process and for ever.
 
-    >>> [shard_of("shop", place, 4) for place in roll_ups(("web", "DE"))]
-    [2, 1, 2, 1]
+    >>> [shard_of("shop", place, 4) for place in [("web", "DE"), ("web", None), (None, None)]]
+    [2, 1, 1]
     """
     return crc32(_encode((detector, place))) % shards
 

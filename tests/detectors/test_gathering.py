@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from detectors import state
 from detectors.chunks import chunked
 from detectors.config import AlertRule
+from detectors.gathering import MOST_ANOMALIES
 from detectors.grouping import Grouper, GrouperState
 from detectors.places import shard_of
 from detectors.records import AnomalyGroup, IntervalScores, Place
@@ -25,6 +26,7 @@ SHARDED = detector(dimensions=DIMENSIONS, funnel=["views", "orders"], shards=SHA
 PLACES: list[Place] = [(a, b) for a in (None, "web", "app", "tv") for b in (None, "DE", "FR")]
 #: In a test a chunk is of two or three rows.
 SMALL = 500
+LARGE = 50_000
 
 Row = dict[str, Any]
 
@@ -39,13 +41,13 @@ def reloaded(grouper: Grouper) -> Grouper:
     return again
 
 
-def told(minute: int, rows: dict[tuple[str, Place], Row]) -> list[list[IntervalScores]]:
+def told(minute: int, rows: dict[tuple[str, Place], Row], largest: int = SMALL) -> list[list[IntervalScores]]:
     """The chunks of each shard, of an interval with these rows."""
     of: list[dict[tuple[str, Place], Row]] = [{} for _ in range(SHARDS)]
     for key, row in rows.items():
         of[shard_of("shop", key[1], SHARDS)][key] = row
     return [
-        chunked(msgspec.structs.replace(scores(at(minute), mine), shard=shard, shards=SHARDS), SMALL)
+        chunked(msgspec.structs.replace(scores(at(minute), mine), shard=shard, shards=SHARDS), largest)
         for shard, mine in enumerate(of)
     ]
 
@@ -153,6 +155,23 @@ def test_of_series_that_are_well_nothing_is_kept() -> None:
     assert len(pending.anomalies) <= 2
     assert pending.values == {}
     assert len(state.encode(shop.save())) < 2_000
+
+
+@pytest.mark.parametrize("value", [5.0, None])
+def test_of_very_many_anomalies_the_severest_count_but_for_those_of_the_total(value: float | None) -> None:
+    shop = grouper()
+    leaves: list[Place] = [(f"p{n}", "DE") for n in range(MOST_ANOMALIES + 100)]
+    rows: dict[tuple[str, Place], Row] = {
+        ("orders", place): {"severity": 80.0 + n % 20, "value": value} for n, place in enumerate(leaves)
+    }
+    total: dict[tuple[str, Place], Row] = {("orders", (None, None)): {"severity": 70.0, "value": value}}
+
+    (group,) = fed(shop, [chunk for shard in told(0, total | rows, LARGE) for chunk in shard])
+
+    severest = sorted((80.0 + n % 20 for n in range(len(leaves))), reverse=True)
+    # A feed that has stopped is told by its total alone, however lenient that is.
+    expected = severest[:MOST_ANOMALIES] if value is not None else [70.0]
+    assert [member.severity for member in group.members] == expected
 
 
 def test_an_outage_is_followed_while_shards_are_apart() -> None:

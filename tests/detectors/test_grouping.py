@@ -9,7 +9,7 @@ import pytest
 
 from detectors import state
 from detectors.config import AlertRule
-from detectors.grouping import HELD_FOR, NAMED_MEMBERS, Grouper, GrouperState, shortened
+from detectors.grouping import HELD_FOR, MOST_MEMBERS, NAMED_MEMBERS, Grouper, GrouperState, shortened
 from detectors.records import AnomalyGroup, IntervalScores, Place
 from tests.detectors.builders import MINUTE, detector, ms, scores
 
@@ -342,6 +342,18 @@ def test_of_very_many_members_the_most_severe_are_named() -> None:
     assert len(group.members) == NAMED_MEMBERS
     assert [m.severity for m in group.members] == sorted((m.severity for m in group.members), reverse=True)
     assert group.members[-1].severity > 71.0
+
+
+def test_a_full_group_takes_in_what_is_severer_than_the_least_of_it() -> None:
+    shop = grouper(70)
+    rows: dict[tuple[str, Place], Any] = {("orders", (f"p{n}", None)): 90.0 for n in range(MOST_MEMBERS)}
+    (full,) = shop.group(scores("12:00", {**rows, ("orders", TOTAL): 100.0}))
+    assert full.members_total == MOST_MEMBERS
+
+    assert shop.group(scores("12:01", {("orders", WEB): 89.0, ("orders", TOTAL): 100.0})) == []
+    (changed,) = shop.group(scores("12:02", {("orders", WEB): 91.0, ("orders", TOTAL): 100.0}))
+
+    assert (changed.members_total, changed.members[1].dimensions) == (MOST_MEMBERS, {"platform": "web"})
 
 
 # Replay.
