@@ -209,6 +209,8 @@ class WholeFetch(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no 
             return []
         records = _decoded(self._partition_records)
         self._update_position()
+        # It refers to what it iterates over: a cycle that would keep what was fetched in memory.
+        self._partition_records._records_iterator = None
         self._partition_records: Any = None
         return records
 

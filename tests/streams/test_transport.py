@@ -1,6 +1,8 @@
 """What the transport takes from the inside of Faust and aiokafka is still there, and still means the same."""
 
+import gc
 import inspect
+import weakref
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.hop import _Contiguity
-from streams.transport import Batch, BatchConsumer, _complete, _decoded
+from streams.transport import Batch, BatchConsumer, WholeFetch, _complete, _decoded
 
 
 @pytest.mark.parametrize(
@@ -82,6 +84,23 @@ def test_records_handed_out_at_once_are_those_that_aiokafka_hands_out_one_by_one
 
     assert [_complete(TP("t", 0), record) for record in _decoded(at_once)] == list(one_by_one)
     assert at_once.next_fetch_offset == one_by_one.next_fetch_offset == 30
+
+
+def test_what_was_fetched_is_let_go_without_a_collector():
+    whole = WholeFetch.__new__(WholeFetch)
+    fetched = fetcher.PartitionRecords(TP("t", 0), MemoryRecords(sent(0, 0)), None, 0, None, None, True, 0)
+    gone = weakref.ref(fetched)
+    whole._partition_records = fetched
+    whole._topic_partition = TP("t", 0)
+    whole.check_assignment = lambda _: True
+    whole._update_position = lambda: None
+    del fetched
+    gc.disable()
+    try:
+        assert len(whole.getall()) == 10
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_a_damaged_batch_is_not_read():
