@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import logging.config
+import math
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -26,6 +28,11 @@ _LIBRARIES = (
     # Faust's services log under the module of the class that extends them.
     *("streams.transport", "streams.tables"),
 )
+
+#: What a library says is not repeated within this time.
+AGAIN_SECONDS = 10.0
+#: So many texts are remembered. Most of what libraries say has few forms.
+MOST_TEXTS = 1_000
 
 _SECRET = ("password", "secret", "token", "authorization")
 
@@ -103,9 +110,35 @@ def _mask_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
 
 
 class _Noise(logging.Filter):
-    """Leave out what looks like trouble and is none."""
+    """Leave out what looks like trouble and is none, and what a library says again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: What was said → when it was last let through, and how often it was said since.
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         # Faust cancels the agent of each partition that a rebalance takes away, and logs that as a crash.
         cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
-        return not (cancelled and record.name.startswith(("faust", "mode")))
+        if cancelled and record.name.startswith(("faust", "mode")):
+            return False
+        # Our own records are dicts here. A traceback is worth its lines.
+        return (
+            record.exc_info is not None
+            or not isinstance(record.msg, str)
+            or self._is_news(record, record.msg)
+        )
+
+    def _is_news(self, record: logging.LogRecord, text: str) -> bool:
+        """Without its arguments a text is the same each time: a client tells of every attempt to connect."""
+        now = time.monotonic()
+        last, times = self._said.get((record.name, text), (-math.inf, 0))
+        if now < last + AGAIN_SECONDS:
+            self._said[record.name, text] = last, times + 1
+            return False
+        if times:
+            record.msg = f"{text} ({times} more since)"
+        if len(self._said) > MOST_TEXTS:
+            self._said.clear()
+        self._said[record.name, text] = now, 0
+        return True

@@ -66,6 +66,35 @@ def test_an_agent_that_a_rebalance_cancels_is_no_crash(capsys: pytest.CaptureFix
     assert "ValueError: real" in crash["exception"]
 
 
+def test_what_a_library_repeats_is_said_once_in_a_while_with_a_count(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.configure(Settings(log_format="json"))
+    library, ours = logging.getLogger("aiokafka"), structlog.get_logger("streams.app")
+
+    def trouble() -> None:
+        for attempt in range(100):
+            library.error("Unable connect to node with id %s: attempt %s", 1, attempt)
+        library.error("Unable to update metadata from %s", [1])
+        for _ in range(2):
+            ours.warning("broker_does_not_answer")
+
+    trouble()
+    monkeypatch.setattr(logs, "AGAIN_SECONDS", 0.0)
+    trouble()
+    said = [record["event"] for record in written(capsys)]
+    assert said[:4] == [
+        "Unable connect to node with id 1: attempt 0",
+        "Unable to update metadata from [1]",
+        "broker_does_not_answer",
+        "broker_does_not_answer",
+    ]
+    assert said[4:6] == [
+        "Unable connect to node with id 1: attempt 0 (99 more since)",
+        "Unable connect to node with id 1: attempt 1",
+    ]
+
+
 def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(Settings(log_format="text"))
     structlog.get_logger("streams").info("group_opened", detector="shop")
