@@ -21,7 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from yarl import URL
 
 from detectors.config import Config
-from streams import ticks
+from streams import ticks, watchdog
 from streams.fold import FoldHop
 from streams.group import GroupHop
 from streams.hop import Hop, Wiring
@@ -29,10 +29,12 @@ from streams.logs import logging_config
 from streams.metrics import Metrics
 from streams.names import LARGEST_MESSAGE_BYTES, Names
 from streams.pace import Pace
+from streams.progress import Tails
 from streams.score import ScoreHop
 from streams.settings import Settings
 from streams.tables import SnapshotTable
 from streams.transport import App, RawSchema, Transport
+from streams.watchdog import OtherClient, Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +68,9 @@ class Worker:
             self._run(hop)
         cast(Any, self.app.on_partitions_revoked).connect(self._forget)
         self.app.task(self._never_fail(ticks.forever, ticks.EVERY_SECONDS, ticks.tick, self.app, self.folds))
-        self.app.task(self._never_fail(ticks.forever, 1.0, ticks.watch, self.app, self.hops))
+        self.app.task(self._never_fail(ticks.forever, 1.0, Tails(self.app, self.hops).look))
         self._pages(metrics.registry)
+        self._watchdog = Watchdog(self.app, self.hops, OtherClient(settings))
 
     def _table(self, name: str, partitions: int) -> SnapshotTable:
         table = self.app.Table(
@@ -111,6 +114,10 @@ class Worker:
             self._stop_by_force_if_need_be()
             await self.app.crash(error)
             raise
+
+    async def watch(self) -> None:
+        """Stop the worker when it stands still, from its start to its end."""
+        await self._stop_on_failure(ticks.forever(watchdog.EVERY_SECONDS, self._watchdog.look))
 
     async def save(self) -> None:
         """Before anything stops: save what is held, so that the next worker reads nothing again.

@@ -103,6 +103,7 @@ class Hop(ABC, Generic[S]):
         self._steps: dict[int, S] = {}
         self._stored: dict[int, frozenset[bytes]] = {}
         self._last_taken: dict[int, float] = {}
+        self._passed_over: dict[int, int] = {}
         #: Partitions whose step has taken what its snapshot does not contain.
         self._unsaved: set[int] = set()
         self._stopping = False
@@ -130,6 +131,14 @@ class Hop(ABC, Generic[S]):
             self._last_taken[partition] = time.monotonic() - self.away(step)
         return step
 
+    def position(self, partition: int) -> int:
+        """The offset of the record that is taken next."""
+        return max(self.step(partition).offset + 1, self._passed_over.get(partition, 0))
+
+    def pass_over(self, partition: int, end: int) -> None:
+        """Take note that there is no record before an end of the log that has not been taken."""
+        self._passed_over[partition] = end
+
     def seconds_since_taken(self, partition: int) -> float:
         """How long ago the last record of a partition came."""
         return time.monotonic() - self._last_taken[partition]
@@ -138,6 +147,7 @@ class Hop(ABC, Generic[S]):
         """Drop the steps of partitions: they may be no longer ours, and change elsewhere."""
         for partition in partitions:
             self._unsaved.discard(partition)
+            self._passed_over.pop(partition, None)
             self.wiring.pace.forget(self.table.name, partition)
             step = self._steps.pop(partition, None)
             if step is not None:

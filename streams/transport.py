@@ -24,7 +24,7 @@ import faust
 import structlog
 from aiokafka import ConsumerRecord
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException, IllegalStateError
+from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT
 from faust.types.tuples import Message
@@ -152,6 +152,14 @@ class BatchConsumer(driver.Consumer):
             # Taken away while we asked.
             return None
 
+    async def check(self) -> None:
+        """Raise what has ended this worker's part in its group, if anything has.
+
+        aiokafka keeps it for whoever polls, and waits. Faust polls without ever asking.
+        """
+        if self._thread._consumer is not None:
+            await self._thread.call_thread(_check, self._thread._consumer._coordinator)
+
     async def seek_back(self, positions: Mapping[TP, int]) -> None:
         """Read again from these offsets."""
         if positions:
@@ -198,6 +206,13 @@ class BatchConsumer(driver.Consumer):
                     raise
                 await asyncio.sleep(0.1 * attempt)
                 await self.perform_seek()
+
+
+async def _check(coordinator: Any) -> None:
+    if coordinator._coordination_task.cancelled():
+        message = "what keeps this worker in its group was cancelled"
+        raise KafkaError(message)
+    coordinator.check_errors()
 
 
 class WholeFetch(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types here

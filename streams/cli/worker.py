@@ -64,6 +64,11 @@ class _Process(faust.Worker):
         )
         self._worker = worker
 
+    async def on_start(self) -> None:
+        """Before anything of the app starts, since that may already stand still."""
+        self.add_future(self._worker.watch())
+        await super().on_start()
+
     async def on_startup_finished(self) -> None:
         """When the state is recovered: make the collector of garbage look at less."""
         await super().on_startup_finished()

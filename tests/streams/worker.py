@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,9 @@ STOP_SECONDS = 30.0
 class RunningWorker:
     """A worker that was started."""
 
-    def __init__(self, config_text: str, settings: Settings) -> None:
+    def __init__(
+        self, config_text: str, settings: Settings, program: Sequence[str] = ("-m", "streams")
+    ) -> None:
         self.port = free_port()
         self.settings = msgspec.structs.replace(settings, web_port=self.port)
         settings.data.mkdir(parents=True, exist_ok=True)
@@ -40,7 +42,7 @@ class RunningWorker:
         self._log = settings.data / "worker.log"
         self._log_offset = self._log.stat().st_size if self._log.exists() else 0
         self._asked_to_stop = False
-        command = [sys.executable, "-m", "streams", "worker", "-c", str(configuration)]
+        command = [sys.executable, *program, "worker", "-c", str(configuration)]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, env=_environment(self.settings), stdout=log, stderr=log)
 
@@ -112,9 +114,11 @@ class RunningWorker:
 
 
 @contextmanager
-def running_worker(config_text: str, settings: Settings) -> Iterator[RunningWorker]:
+def running_worker(
+    config_text: str, settings: Settings, program: Sequence[str] = ("-m", "streams")
+) -> Iterator[RunningWorker]:
     """A worker that is ready, on a free port; stopped at the end unless the test has done so."""
-    worker = RunningWorker(config_text, settings)
+    worker = RunningWorker(config_text, settings, program)
     try:
         worker.wait_ready()
         yield worker
