@@ -82,7 +82,8 @@ class Clock:
         if self.newest is not None:
             np.maximum(newest, self.newest, out=newest)
         before = np.append(newest[0] if self.newest is None else self.newest, newest[:-1])
-        if self.live or self._ahead or (times > before + self._max_step).any():
+        mixed = self.live and max(timestamps) >= 0
+        if mixed or self._ahead or (times > before + self._max_step).any():
             return self._judge_each(offsets, timestamps, events)
         self.newest = int(newest[-1])
         return Judged(events, times, newest)

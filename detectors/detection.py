@@ -33,10 +33,15 @@ class Detection:
         #: Records whose event time could not be believed: source, partition and why.
         self.refused: list[tuple[str, int, Refused]] = []
 
-    def feed(self, source: str, partition: int, offset: int, events: Sequence[Event]) -> Iterator[Outcome]:
-        """Take in the events of one record; offsets grow within a partition."""
+    def feed(
+        self, source: str, partition: int, offsets: Sequence[int], events: Sequence[Event]
+    ) -> Iterator[Outcome]:
+        """Take in events, with the offset of the record of each; offsets grow within a partition."""
+        if not events:
+            return
         fold = self.folds[source, partition]
-        for refused in fold.fold(offset, NO_TIMESTAMP, events):
+        timestamps = [NO_TIMESTAMP] * len(events)
+        for refused in fold.fold_all(offsets, timestamps, events, offsets[-1], NO_TIMESTAMP):
             self.refused.append((source, partition, refused))
         yield from self._pass_on(fold.ready())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from operator import attrgetter
 
 import msgspec
@@ -14,9 +13,9 @@ from faust.types import TP
 from detectors import state
 from detectors.clock import NO_TIMESTAMP, Refused
 from detectors.folding import Fold, FoldState
-from detectors.records import Event, Partial, Watermark, event_type
+from detectors.records import Partial, Watermark, event_type
 from streams.dead_letters import DeadLetter, of_record
-from streams.formats import FAILURES, BadEvent, Format, make_format
+from streams.formats import Format, make_format, parse_all
 from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
 from streams.names import partition_of
@@ -47,36 +46,16 @@ class FoldStep:
 
     def take(self, records: Sequence[Record]) -> Iterable[Message]:
         """Fold records; what cannot be folded becomes a dead letter that says why."""
-        rows, events, letters = self._read(records)
+        events, rows, bad = parse_all(self._format, [record.value or b"" for record in records])
+        letters = [
+            self._dead(of_record(self._source, self._tp, records[row], error.reason, str(error)))
+            for row, error in bad
+        ]
         # What a replay's records were stamped with says nothing.
-        timestamps = _timestamps(rows) if self.fold.live else [NO_TIMESTAMP] * len(rows)
+        timestamps = _timestamps(records, rows) if self.fold.live else [NO_TIMESTAMP] * len(rows)
         last = records[-1]
-        refused = self.fold.fold_all(_offsets(rows, records), timestamps, events, last.offset, last.timestamp)
+        refused = self.fold.fold_all(_offsets(records, rows), timestamps, events, last.offset, last.timestamp)
         return [*letters, *(self._dead(self._letter(records, refusal)) for refusal in refused)]
-
-    def _read(self, records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Event], list[Message]]:
-        """Events, beside each the record it is of, and the dead letters of records without one."""
-        if self._format.decode is not None:
-            with suppress(*FAILURES):
-                return (
-                    records,
-                    list(map(self._format.decode, [record.value or b"" for record in records])),
-                    [],
-                )
-        rows: list[Record] = []
-        events: list[Event] = []
-        letters: list[Message] = []
-        for record in records:
-            try:
-                found = self._format.parse(record.value or b"")
-            except BadEvent as error:
-                letters.append(
-                    self._dead(of_record(self._source, self._tp, record, error.reason, str(error)))
-                )
-            else:
-                events += found
-                rows += [record] * len(found)
-        return rows, events, letters
 
     def _letter(self, records: Sequence[Record], refused: Refused) -> DeadLetter:
         at = bisect_left(records, refused.offset, key=attrgetter("offset"))
@@ -138,15 +117,17 @@ class FoldStep:
         remove(self._metrics.last_event, self._source, str(self.fold.partition))
 
 
-def _offsets(rows: Sequence[Record], records: Sequence[Record]) -> Sequence[int]:
+def _offsets(records: Sequence[Record], rows: Sequence[int]) -> Sequence[int]:
     first, last = records[0].offset, records[-1].offset
-    if rows is records and last - first + 1 == len(rows):
+    if isinstance(rows, range) and last - first + 1 == len(records):
+        # One event a record, and no record missing.
         return range(first, last + 1)
-    return [row.offset for row in rows]
+    return [records[row].offset for row in rows]
 
 
-def _timestamps(rows: Sequence[Record]) -> list[int]:
-    return [NO_TIMESTAMP if (time := row.timestamp) is None else time for row in rows]
+def _timestamps(records: Sequence[Record], rows: Sequence[int]) -> list[int]:
+    stamps = (records[row].timestamp for row in rows)
+    return [NO_TIMESTAMP if stamp is None else stamp for stamp in stamps]
 
 
 class FoldHop(Hop[FoldStep]):

@@ -6,7 +6,8 @@ To add one: a class with `parse`, in a file of its own, and a line in FORMATS.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from contextlib import suppress
+from typing import NamedTuple, Protocol
 
 from detectors.config import ConfigError, FieldKind, Source
 from detectors.records import Event
@@ -16,7 +17,7 @@ from streams.formats.decoding import FAILURES, BadEvent, Reason
 from streams.formats.json import Json
 from streams.formats.vocabulary import nearest
 
-__all__ = ["FAILURES", "FORMATS", "BadEvent", "Format", "Reason", "make_format"]
+__all__ = ["FAILURES", "FORMATS", "BadEvent", "Format", "Parsed", "Reason", "make_format", "parse_all"]
 
 
 class Format(Protocol):
@@ -63,3 +64,30 @@ def make_format(name: str, source: Source, fields: Mapping[str, FieldKind]) -> F
     except ConfigError as error:
         message = f"{where}: {error}"
         raise ConfigError(message) from None
+
+
+class Parsed(NamedTuple):
+    """What records tell: events, the position of each one's record, and the records without any."""
+
+    events: Sequence[Event]
+    rows: Sequence[int]
+    bad: Sequence[tuple[int, BadEvent]]
+
+
+def parse_all(format_: Format, raws: Sequence[bytes]) -> Parsed:
+    """The events of records, read at once where all of them are plain."""
+    if format_.decode is not None:
+        with suppress(*FAILURES):
+            return Parsed(list(map(format_.decode, raws)), range(len(raws)), ())
+    events: list[Event] = []
+    rows: list[int] = []
+    bad: list[tuple[int, BadEvent]] = []
+    for row, raw in enumerate(raws):
+        try:
+            found = format_.parse(raw)
+        except BadEvent as error:
+            bad.append((row, error))
+        else:
+            events += found
+            rows += [row] * len(found)
+    return Parsed(events, rows, bad)

@@ -25,7 +25,7 @@ def outcome(shards: int) -> tuple[list[IntervalScores], list[AnomalyGroup | Aler
     scores: list[IntervalScores] = []
     told: list[AnomalyGroup | Alert] = []
     for offset, event in enumerate(day()):
-        for each in detection.feed("shop", spread.randrange(PARTITIONS), offset, [event]):
+        for each in detection.feed("shop", spread.randrange(PARTITIONS), [offset], [event]):
             if isinstance(each, IntervalScores):
                 scores.append(each)
             else:

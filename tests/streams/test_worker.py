@@ -92,7 +92,7 @@ def backtested(config_text: str, records: list[tuple[int, bytes]]) -> dict[type,
     detection = Detection(config, PARTITIONS)
     outcomes: dict[type, list[Any]] = {IntervalScores: [], AnomalyGroup: [], Alert: []}
     for offset, (partition, raw) in enumerate(records):
-        for outcome in detection.feed("shop", partition, offset, parse_record(raw)):
+        for outcome in detection.feed("shop", partition, [offset], parse_record(raw)):
             outcomes[type(outcome)].append(outcome)
     return outcomes
 
