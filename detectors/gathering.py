@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -20,6 +21,10 @@ from detectors.records import IntervalScores, Place, Score
 #: Anomalies of an interval that are looked at; of more, the severest. When all is down at once, more of
 #: them say nothing new.
 MOST_ANOMALIES = 20_000
+
+#: Anomalies and values that are kept of all intervals that are not whole. Where a shard is so far behind
+#: that there would be more, each interval keeps its share.
+MOST_KEPT = 200_000
 
 #: A measure at a place.
 SeriesKey = tuple[str, Place]
@@ -100,7 +105,9 @@ class Gatherer:
         interval.values.update(_values(scores, asked | before))
         interval.anomalies += self._anomalies(scores)
         if len(interval.anomalies) > 2 * MOST_ANOMALIES:
-            interval.anomalies = self._foremost(interval.anomalies)
+            interval.anomalies = self._foremost(interval.anomalies, MOST_ANOMALIES)
+        if sum(len(kept.anomalies) + len(kept.values) for kept in self._pending.values()) > MOST_KEPT:
+            self._lighten()
 
     def _anomalies(self, scores: IntervalScores) -> Iterator[Score]:
         for row, severity in enumerate(scores.severity):
@@ -109,7 +116,13 @@ class Gatherer:
                 if level(score.place) in self._monitored and is_outside(score):
                     yield score
 
-    def _foremost(self, anomalies: list[Score]) -> list[Score]:
+    def _lighten(self) -> None:
+        share = max(1, MOST_KEPT // (4 * len(self._pending)))
+        for interval in self._pending.values():
+            interval.anomalies = self._foremost(interval.anomalies, share)
+            interval.values = dict(islice(interval.values.items(), share))
+
+    def _foremost(self, anomalies: list[Score], most: int) -> list[Score]:
         """The severest in one order, however they were spread over shards.
 
         The coarsest places are among them in any case: they tell of a feed that has stopped.
@@ -117,7 +130,7 @@ class Gatherer:
         kept, coarsest = [], 0
         for n, score in enumerate(sorted(anomalies, key=self._order)):
             is_coarsest = level(score.place) == self._coarsest
-            if n < MOST_ANOMALIES or (is_coarsest and coarsest < MOST_ANOMALIES):
+            if n < most or (is_coarsest and coarsest < most):
                 kept.append(score)
             coarsest += is_coarsest
         return kept
@@ -139,7 +152,7 @@ class Gatherer:
     def _pass(self, start: datetime) -> Gathered:
         self._passed = start
         interval = self._pending.pop(start)
-        interval.anomalies = self._foremost(interval.anomalies)
+        interval.anomalies = self._foremost(interval.anomalies, MOST_ANOMALIES)
         return interval
 
     def save(self) -> GathererState:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from detectors import state
 from detectors.chunks import chunked
 from detectors.config import AlertRule
-from detectors.gathering import MOST_ANOMALIES
+from detectors.gathering import MOST_ANOMALIES, MOST_KEPT
 from detectors.grouping import Grouper, GrouperState
 from detectors.places import shard_of
-from detectors.records import AnomalyGroup, IntervalScores, Place
+from detectors.records import AnomalyGroup, IntervalScores, Place, utc
 from tests.detectors.builders import MINUTE, detector, ms, scores
 
 SHARDS = 3
@@ -172,6 +172,23 @@ def test_of_very_many_anomalies_the_severest_count_but_for_those_of_the_total(va
     # A feed that has stopped is told by its total alone, however lenient that is.
     expected = severest[:MOST_ANOMALIES] if value is not None else [70.0]
     assert [member.severity for member in group.members] == expected
+
+
+def test_what_is_kept_while_a_shard_is_far_behind_is_bounded() -> None:
+    shop = grouper()
+    places: list[Place] = [p for n in range(3_000) if shard_of("shop", p := (f"p{n}", "DE"), SHARDS) == 0]
+    down: dict[tuple[str, Place], Row] = {("orders", place): {"severity": 90.0} for place in places}
+    worst: dict[tuple[str, Place], Row] = {("views", places[0]): {"severity": 99.0}}
+    chunks = told(0, down | worst, LARGE)[0]
+    for minute in range(150):
+        start, end = utc(at(minute)), utc(at(minute + 1))
+        fed(shop, [msgspec.structs.replace(c, interval_start=start, interval_end=end) for c in chunks])
+
+    pending = shop.save().gatherer.pending
+
+    assert len(pending) == 150
+    assert sum(len(each.anomalies) + len(each.values) for each in pending) <= MOST_KEPT
+    assert {each.anomalies[0].severity for each in pending[:100]} == {99.0}
 
 
 def test_an_outage_is_followed_while_shards_are_apart() -> None:
