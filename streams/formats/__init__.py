@@ -31,7 +31,7 @@ class Format(Protocol):
     def decode(self) -> Callable[[bytes], Event] | None:
         """Decodes a record that is one event and needs no second look; None where no record is so plain.
 
-        For any other record it raises one of FAILURES.
+        For any other record it raises one of FAILURES, or BadEvent.
         """
 
     def parse(self, raw: bytes) -> Sequence[Event]:
@@ -77,7 +77,7 @@ class Parsed(NamedTuple):
 def parse_all(format_: Format, raws: Sequence[bytes]) -> Parsed:
     """The events of records, read at once where all of them are plain."""
     if format_.decode is not None:
-        with suppress(*FAILURES):
+        with suppress(*FAILURES, BadEvent):
             return Parsed(list(map(format_.decode, raws)), range(len(raws)), ())
     events: list[Event] = []
     rows: list[int] = []

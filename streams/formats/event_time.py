@@ -22,9 +22,11 @@ LATEST = 253_402_300_799_999
 MILLISECONDS = Annotated[int, Meta(ge=0, le=LATEST)]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+PER_MILLISECOND = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 
 
-def read_time(value: float | str | None, unit: TimeUnit, path: str) -> int:
+def read_time(value: float | str | datetime | None, unit: TimeUnit, path: str) -> int:
     """The event time of a record, which has `value` at `path`.
 
     With `auto` a number tells its unit by its magnitude: up to 1e11 they are seconds (until the year
@@ -42,6 +44,8 @@ def read_time(value: float | str | None, unit: TimeUnit, path: str) -> int:
         return read_text(value, path)
     if value is None:
         raise bad_time(path, value)
+    if isinstance(value, datetime):
+        return read_datetime(value, path)
     if unit == "iso":
         raise bad_time(path, value, "a time such as 2030-01-31T12:00:00Z")
     milliseconds = _milliseconds(value, _unit_of(value) if unit == "auto" else unit)
@@ -56,11 +60,16 @@ def read_text(value: str, path: str) -> int:
         time = msgspec.convert(value, datetime)
     except msgspec.ValidationError:
         raise bad_time(path, value, "a time such as 2030-01-31T12:00:00Z") from None
+    return read_datetime(time, path)
+
+
+def read_datetime(time: datetime, path: str) -> int:
+    """The event time that a date and time is; UTC where it does not say."""
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
-    milliseconds = (time - EPOCH) // timedelta(milliseconds=1)
+    milliseconds = (time - EPOCH) // MILLISECOND
     if not 0 <= milliseconds <= LATEST:
-        raise bad_time(path, value)
+        raise bad_time(path, time.isoformat())
     return milliseconds
 
 
@@ -77,5 +86,4 @@ def _milliseconds(value: float, unit: TimeUnit) -> int:
     if unit == "s":
         # A float of seconds is some tenths of a microsecond off: 0.589 s must not become 588 ms.
         return value * 1000 if isinstance(value, int) else math.floor(value * 1000 + 0.001)
-    per_millisecond = {"ms": 1, "us": 1_000, "ns": 1_000_000}[unit]
-    return math.floor(value // per_millisecond)
+    return math.floor(value // PER_MILLISECOND[unit])

@@ -6,7 +6,7 @@ as in `items.0.price`. A key that has a dot itself cannot be named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,8 +31,22 @@ class Paths:
     def __init__(self, types: Mapping[str, Any], time: str) -> None:
         self._time = time
         keys = {path: split(path) for path in types}
+        self._keys = list(keys.values())
         self._decode = msgspec.json.Decoder(_struct({keys[path]: types[path] for path in types})).decode
         self._readers = [_reader(keys[path], types[path], time) for path in types]
+
+    def compiled(self, result: str, **objects: Any) -> Callable[[bytes], Any] | None:
+        """A function of a record's bytes: a Python expression in which `{0}` is the value of the first path.
+
+        It does in one go what `read` does in many, and raises one of FAILURES where that says what is
+        wrong. None where a path leads through a list.
+        """
+        if any(_head(keys) != keys for keys in self._keys):
+            return None
+        values = [_expression([_name(key) for key in keys]) for keys in self._keys]
+        source = f"lambda raw: (record := decode(raw)) and {result.format(*values)}"
+        made: Callable[[bytes], Any] = eval(source, {**objects, "decode": self._decode})  # noqa: S307
+        return made
 
     def read(self, raw: bytes) -> list[Any]:
         """The values of a record.
@@ -90,6 +104,15 @@ def _struct(types: Mapping[Path, Any]) -> type[msgspec.Struct]:
 def _name(key: str) -> str:
     """An attribute for a key: any text, turned into an identifier without two becoming one."""
     return "key_" + key.encode("utf-8").hex()
+
+
+def _expression(names: Sequence[str]) -> str:
+    """The value below `record` as Python; None where something on the way is."""
+    *outer, last = names
+    if not outer:
+        return f"record.{last}"
+    steps = [f"(it := {'it' if i else 'record'}.{name}) is None" for i, name in enumerate(outer)]
+    return f"(None if {' or '.join(steps)} else it.{last})"
 
 
 def _reader(keys: Path, kind: Any, time: str) -> Callable[[Any], Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.config import ConfigError, FieldKind, Source
-from streams.formats import BadEvent
+from streams.formats import BadEvent, parse_all
 from streams.formats.json import Json
 
 PAYMENT = (
@@ -143,3 +147,36 @@ def test_keys_may_be_any_text() -> None:
 
     raw = '{"ts": 1, "class": 2, "größe": 3, "x y": 4}'.encode()
     assert parse(raw, there, a="any", b="any", c="any") == (1000, 2, 3, 4)
+
+
+TIMES = [("ts", "auto"), ("ts", "ms"), ("ts", "s"), ("ts", "iso"), ("meta.ts", "auto"), ("meta.ts", "iso")]
+
+
+@pytest.mark.parametrize(("time", "unit"), TIMES)
+@given(values=st.lists(st.sampled_from([
+    1_700_000_000_000, 1_700_000_000, 1_700_000_000.5, "2023-11-14T22:13:20Z", "2023-11-14T22:13:20.1239",
+    "2023-11-14 22:13:20+02:00", "soon", "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00", None, -1, True, [],
+]), max_size=4), country=st.sampled_from(["DE", None, 7, {"code": "DE"}]))  # fmt: skip
+def test_the_fast_ways_read_what_the_long_way_reads(
+    time: str, unit: Any, values: list[Any], country: Any
+) -> None:
+    feed = source(time, time_unit=unit, fields={"country": "geo.country"})
+    fields: dict[str, FieldKind] = {"country": "any", "amount": "number"}
+    fast, long = Json(feed, fields), Json(feed, fields)
+    long.decode = long._compiled = None
+    raws = []
+    for value in values:
+        record: dict[str, Any] = {"geo": {"country": country}, "amount": 3}
+        record |= {"meta": {"ts": value}} if time == "meta.ts" else {"ts": value}
+        raws.append(json.dumps(record).encode())
+    raws += [b"{}", b'{"meta": null, "geo": null, "ts": 5}', b"nothing"]
+
+    ours, theirs = parse_all(fast, raws), parse_all(long, raws)
+
+    assert [msgspec.structs.astuple(event) for event in ours.events] == [
+        msgspec.structs.astuple(event) for event in theirs.events
+    ]
+    assert list(ours.rows) == list(theirs.rows)
+    assert [(row, error.reason, str(error)) for row, error in ours.bad] == [
+        (row, error.reason, str(error)) for row, error in theirs.bad
+    ]
