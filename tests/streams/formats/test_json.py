@@ -149,14 +149,17 @@ def test_keys_may_be_any_text() -> None:
     assert parse(raw, there, a="any", b="any", c="any") == (1000, 2, 3, 4)
 
 
-TIMES = [("ts", "auto"), ("ts", "ms"), ("ts", "s"), ("ts", "iso"), ("meta.ts", "auto"), ("meta.ts", "iso")]
-
-
-@pytest.mark.parametrize(("time", "unit"), TIMES)
-@given(values=st.lists(st.sampled_from([
+PLACES = [("ts", "auto"), ("ts", "ms"), ("ts", "s"), ("ts", "iso"), ("meta.ts", "auto"), ("meta.ts", "iso")]
+TIMES: list[Any] = [
     1_700_000_000_000, 1_700_000_000, 1_700_000_000.5, "2023-11-14T22:13:20Z", "2023-11-14T22:13:20.1239",
-    "2023-11-14 22:13:20+02:00", "soon", "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00", None, -1, True, [],
-]), max_size=4), country=st.sampled_from(["DE", None, 7, {"code": "DE"}]))  # fmt: skip
+    "2023-11-14 22:13:20+02:00", "soon", "9999-12-31T23:59:59.999Z", "0001-01-01T00:00:00",
+    None, -1, True, [],
+]  # fmt: skip
+COUNTRIES: list[Any] = ["DE", None, 7, {"code": "DE"}]
+
+
+@pytest.mark.parametrize(("time", "unit"), PLACES)
+@given(values=st.lists(st.sampled_from(TIMES), max_size=4), country=st.sampled_from(COUNTRIES))
 def test_the_fast_ways_read_what_the_long_way_reads(
     time: str, unit: Any, values: list[Any], country: Any
 ) -> None:
