@@ -12,7 +12,7 @@ the same to the last bit; that is why sums are whole numbers of steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Protocol, TypeVar, cast
@@ -24,6 +24,11 @@ from detectors.sketches import HyperLogLog, LogBuckets
 FINEST, COARSEST = 1e-12, 1e12
 #: What fits the wire as a number; larger sums travel as text.
 _WIRE = 2**63
+#: Up to here sums of steps are kept in floats.
+EXACT = 2.0**50
+#: Adding it and taking it away again leaves of a float within ±2^51 the nearest whole number, and of two
+#: that are as near the even one: what `round` does.
+ROUNDING = 1.5 * 2.0**52
 
 A = TypeVar("A")
 
@@ -35,12 +40,11 @@ class Aggregator(Protocol[A]):
     """
 
     @property
-    def adding(self) -> str:
-        """How to add an event: Python in which `{cell}` is the accumulator.
+    def adding(self) -> Sequence[str]:
+        """How to add an event: lines of Python in which `{cell}` is the accumulator.
 
         `value` is what the event has in the field: a number within ±1e15, or for `distinct` any Value,
-        and never None; that is for the formats to see to. `steps` is the value in whole steps, where
-        the number is kept in these.
+        and never None; that is for the formats to see to. For the rest see `InSteps`.
         """
 
     def start(self) -> A:
@@ -70,7 +74,7 @@ def aggregator(measure: Measure, interval: timedelta) -> Aggregator[Any]:
 class Count:
     """How many events."""
 
-    adding = "{cell} += 1"
+    adding = ("{cell} += 1",)
 
     def start(self) -> int:
         return 0
@@ -101,6 +105,11 @@ class Rate(Count):
 class InSteps:
     """Numbers as whole multiples of a smallest step, exact in any order of addition.
 
+    A float is exact too while it is small, and its addition a fraction of the cost. So `steps` is the
+    value in steps as a float, rounded with `ROUNDING`, and a sum of them is taken if it is within ±`EXACT`,
+    as the sum before it is: then the value is within ±2^51, where rounding is right. Otherwise the sum
+    goes on as a whole number of any size.
+
     >>> cents = InSteps("revenue", 0.01)
     >>> cents.number(round(0.1 * cents.factor) + round(0.2 * cents.factor))
     0.3
@@ -124,53 +133,65 @@ class InSteps:
 class Sum(InSteps):
     """The exact sum, in steps."""
 
-    adding = "{cell} += steps"
+    adding = (
+        "total = {cell} + steps",
+        "if -{exact} < total < {exact}:",
+        "    {cell} = total",
+        "else:",
+        "    {cell} = int({cell}) + round(value * {factor})",
+    )
 
-    def start(self) -> int:
+    def start(self) -> float:
         return 0
 
-    def merge(self, accumulator: int, other: int) -> int:
-        return accumulator + other
+    def merge(self, accumulator: float, other: float) -> float:
+        return int(accumulator) + int(other)
 
-    def pack(self, accumulator: int) -> object:
-        return wide(accumulator)
+    def pack(self, accumulator: float) -> object:
+        return wide(int(accumulator))
 
-    def unpack(self, wire: object) -> int:
+    def unpack(self, wire: object) -> float:
         return int(cast("int | str", wire))
 
-    def value(self, accumulator: int) -> float:
-        return self.number(accumulator)
+    def value(self, accumulator: float) -> float:
+        return self.number(int(accumulator))
 
 
 class Mean(InSteps):
     """The exact mean: steps and how many values they are of."""
 
-    adding = "mean = {cell}; mean[0] += steps; mean[1] += 1"
+    adding = (
+        "mean = {cell}",
+        "mean[1] += 1",
+        "total = mean[0] + steps",
+        "if -{exact} < total < {exact}:",
+        "    mean[0] = total",
+        "else:",
+        "    mean[0] = int(mean[0]) + round(value * {factor})",
+    )
 
-    def start(self) -> list[int]:
+    def start(self) -> list[float]:
         return [0, 0]
 
-    def merge(self, accumulator: list[int], other: list[int]) -> list[int]:
-        accumulator[0] += other[0]
-        accumulator[1] += other[1]
-        return accumulator
+    def merge(self, accumulator: list[float], other: list[float]) -> list[float]:
+        return [int(accumulator[0]) + int(other[0]), accumulator[1] + other[1]]
 
-    def pack(self, accumulator: list[int]) -> object:
-        return wide(accumulator[0]), accumulator[1]
+    def pack(self, accumulator: list[float]) -> object:
+        return wide(int(accumulator[0])), accumulator[1]
 
-    def unpack(self, wire: object) -> list[int]:
+    def unpack(self, wire: object) -> list[float]:
         steps, count = cast("tuple[int | str, int]", wire)
         return [int(steps), count]
 
-    def value(self, accumulator: list[int]) -> float:
+    def value(self, accumulator: list[float]) -> float:
         steps, count = accumulator
-        return self.number(steps, count) if count else math.nan
+        return self.number(int(steps), int(count)) if count else math.nan
 
 
 class Max:
     """The largest value."""
 
-    adding = "if {cell} is None or value > {cell}: {cell} = value + 0.0"
+    adding = ("if {cell} is None or value > {cell}:", "    {cell} = value + 0.0")
 
     def start(self) -> float | None:
         return None
@@ -193,7 +214,7 @@ class Max:
 class Min(Max):
     """The smallest value."""
 
-    adding = "if {cell} is None or value < {cell}: {cell} = value + 0.0"
+    adding = ("if {cell} is None or value < {cell}:", "    {cell} = value + 0.0")
 
     def merge(self, accumulator: float | None, other: float | None) -> float | None:
         if accumulator is None or other is None:
@@ -204,7 +225,7 @@ class Min(Max):
 class Distinct:
     """About how many different values; exact while they are few."""
 
-    adding = "{cell}.add(value)"
+    adding = ("{cell}.add(value)",)
 
     def start(self) -> HyperLogLog:
         return HyperLogLog()
@@ -226,7 +247,7 @@ class Distinct:
 class Quantile:
     """The value below which this share of the values lies, within one per cent."""
 
-    adding = "{cell}.add(value)"
+    adding = ("{cell}.add(value)",)
 
     def __init__(self, share: float) -> None:
         self._share = share

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from detectors.aggregation import Aggregator, InSteps
+from detectors.aggregation import EXACT, ROUNDING, Aggregator, InSteps
 from detectors.config import Detector, Measure, Where
 from detectors.filters import Test, event_test
 from detectors.places import text
@@ -104,9 +104,11 @@ class Loop:
                     inner += 4
                 for of_factor in _grouped(of_field, _factor):
                     if (factor := _factor(of_factor[0])) is not None:
-                        yield " " * inner + f"steps = round(value * {factor!r})"
+                        yield " " * inner + f"steps = value * {factor!r} + {ROUNDING!r} - {ROUNDING!r}"
                     for measure, aggregate in of_factor:
-                        yield " " * inner + aggregate.adding.format(cell=f"cell[{slots[id(measure)]}]")
+                        cell = f"cell[{slots[id(measure)]}]"
+                        for line in aggregate.adding:
+                            yield " " * inner + line.format(cell=cell, factor=factor, exact=EXACT)
 
     def _texts(self, fields: Iterable[str], read: set[str]) -> Iterator[str]:
         """Fields as text, None where an event has none; each is read once."""

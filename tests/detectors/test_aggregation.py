@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.aggregation import AGGREGATORS, Aggregator, InSteps, aggregator
+from detectors.aggregation import AGGREGATORS, EXACT, ROUNDING, Aggregator, InSteps, aggregator
 from detectors.config import Aggregation, ConfigError, Measure
 
 MINUTE = timedelta(minutes=1)
@@ -28,10 +28,12 @@ def of(name: Any, scale: float = 0.0001) -> Aggregator[Any]:
 def all_of(how: Aggregator[Any], values: list[Any]) -> Any:
     """The accumulator of values, each added as the loop over events adds it."""
     cell = [how.start()]
-    line = compile(how.adding.format(cell="cell[0]"), "<adding>", "exec")
+    factor = how.factor if isinstance(how, InSteps) else 1.0
+    lines = [line.format(cell="cell[0]", factor=factor, exact=EXACT) for line in how.adding]
+    adding = compile("\n".join(lines), "<adding>", "exec")
     for value in values:
-        steps = round(value * how.factor) if isinstance(how, InSteps) else None
-        exec(line, {"cell": cell, "value": value, "steps": steps})
+        steps = value * factor + ROUNDING - ROUNDING
+        exec(adding, {"cell": cell, "value": value, "steps": steps})
     return cell[0]
 
 
