@@ -26,7 +26,7 @@ from kafka import KafkaProducer
 
 from detectors.records import IntervalScores
 from streams.broker import Broker
-from streams.cli.demo import BEFORE_NOW, HISTORY, INTERVAL, Timeline
+from streams.samples.story import BEFORE_NOW, HISTORY, INTERVAL, Timeline
 from streams.clients import reader
 from streams.settings import PREFIX, Settings
 

@@ -16,6 +16,7 @@ from detectors.records import Alert, utc
 from streams import topics
 from streams.cli import demo
 from streams.errors import OperatorError, TopicError
+from streams.samples.story import SPEED, Expected, Story, Timeline
 from streams.samples.traffic import Pace
 from streams.settings import Settings
 
@@ -26,7 +27,7 @@ NOBODY = "127.0.0.1:1"
 
 
 def learn(worker: demo._Worker) -> None:
-    timeline = demo.Timeline(int(time.time() * 1000), repeats=False)
+    timeline = Timeline(int(time.time() * 1000), repeats=False)
     asyncio.run(asyncio.wait_for(demo._learnt(worker, timeline, Console(file=sys.stderr)), 60))
 
 
@@ -60,17 +61,17 @@ def test_made_up_events_are_not_sent_to_topics_that_hold_records(
 
 
 @pytest.fixture
-def timeline() -> demo.Timeline:
-    return demo.Timeline(int(time.time() * 1000), repeats=False)
+def timeline() -> Timeline:
+    return Timeline(int(time.time() * 1000), repeats=False)
 
 
 @pytest.fixture
-def story(timeline: demo.Timeline) -> demo._Story:
-    return demo._Story(timeline, Pace(timeline.live, demo.SPEED), time.time())
+def story(timeline: Timeline) -> Story:
+    return Story(timeline, Pace(timeline.live, SPEED), time.time())
 
 
 def told(
-    incident: demo.Expected,
+    incident: Expected,
     kind: Literal["OPENED", "UPDATED", "CLOSED"],
     group: str = "g",
     after: timedelta = timedelta(minutes=5),
@@ -99,7 +100,7 @@ def told(
     )
 
 
-def test_incidents_that_open_and_close_are_told(story: demo._Story, timeline: demo.Timeline) -> None:
+def test_incidents_that_open_and_close_are_told(story: Story, timeline: Timeline) -> None:
     for number, incident in enumerate(timeline.expected):
         for kind in ("OPENED", "UPDATED", "CLOSED"):
             story.hear(time.time(), told(incident, kind, group=str(number)))
@@ -107,7 +108,7 @@ def test_incidents_that_open_and_close_are_told(story: demo._Story, timeline: de
 
 
 def test_an_update_of_a_group_that_was_open_before_opens_nothing(
-    story: demo._Story, timeline: demo.Timeline
+    story: Story, timeline: Timeline
 ) -> None:
     incident = timeline.expected[0]
     story.hear(time.time(), told(incident, "UPDATED"))
@@ -115,7 +116,7 @@ def test_an_update_of_a_group_that_was_open_before_opens_nothing(
     assert (incident.opened, incident.closed) == (False, False)
 
 
-def test_what_opens_at_another_time_is_another_incident(story: demo._Story, timeline: demo.Timeline) -> None:
+def test_what_opens_at_another_time_is_another_incident(story: Story, timeline: Timeline) -> None:
     incident = timeline.expected[0]
     story.hear(time.time(), told(incident, "OPENED", after=timedelta(minutes=0)))
     story.hear(time.time(), told(incident, "CLOSED"))
@@ -123,14 +124,14 @@ def test_what_opens_at_another_time_is_another_incident(story: demo._Story, time
     assert story.summary(0)["other_incidents"] == 1
 
 
-def test_another_group_does_not_close_an_incident(story: demo._Story, timeline: demo.Timeline) -> None:
+def test_another_group_does_not_close_an_incident(story: Story, timeline: Timeline) -> None:
     incident = timeline.expected[0]
     story.hear(time.time(), told(incident, "OPENED"))
     story.hear(time.time(), told(incident, "CLOSED", group="other"))
     assert (incident.opened, incident.closed) == (True, False)
 
 
-def test_what_ended_in_the_history_is_not_waited_for(story: demo._Story, timeline: demo.Timeline) -> None:
+def test_what_ended_in_the_history_is_not_waited_for(story: Story, timeline: Timeline) -> None:
     early = told(timeline.expected[0], "OPENED", after=timedelta(hours=-1))
     assert early.end < utc(timeline.live)
     assert story.hear(time.time(), early) is False
