@@ -17,8 +17,8 @@ from detectors.models.joint import Joint
 from detectors.records import Place
 from detectors.state import Array
 
-#: Places that are watched at most.
-MOST_PLACES = 64
+#: Places that are watched at most, and how many are taken up in one interval: trees take long to grow.
+MOST_PLACES, AT_ONCE = 64, 4
 
 
 class JointState(msgspec.Struct):
@@ -42,13 +42,13 @@ class Joints:
         return list(self._models)
 
     def watch(self, admission: Admission) -> None:
-        """Let places go that have no row any more, and take up the largest of the others."""
+        """Let places go that have no row any more, and take up some of the largest of the others."""
         self._models = {place: model for place, model in self._models.items() if place in admission.rows}
         if self._measures < 2 or len(self._models) == MOST_PLACES:
             return
         largest = admission.largest(level=1, most=MOST_PLACES)
         new = [place for place in largest if place not in self._models]
-        for place in new[: MOST_PLACES - len(self._models)]:
+        for place in new[: min(AT_ONCE, MOST_PLACES - len(self._models))]:
             self._models[place] = self._model()
 
     def score(self, residuals: Mapping[Place, list[float]]) -> dict[Place, float]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from detectors.admission import Admission
 from detectors.config import Detector, Measure
-from detectors.joints import MOST_PLACES, Joints
+from detectors.joints import AT_ONCE, MOST_PLACES, Joints
 from detectors.records import Place
 from tests.detectors.builders import detector, interval
 
@@ -39,6 +39,11 @@ def meet(admission: Admission, at: int, places: Sequence[Place]) -> None:
     admission.admit(interval(at, dict.fromkeys(places, 0.0), volumes=list(range(len(places), 0, -1))))
 
 
+def watch(joints: Joints, admission: Admission) -> list[Place]:
+    joints.watch(admission)
+    return joints.places
+
+
 def test_measures_that_part_are_surprising_and_a_restart_changes_no_number() -> None:
     rng = random.Random(1)
     admission = admitted(PLACES, three_measures())
@@ -62,17 +67,20 @@ def test_only_the_total_and_single_values_are_watched_and_of_too_many_the_larges
     singles: list[Place] = [(None, None), *((f"{n}", None) for n in range(MOST_PLACES + 20))]
     random.Random(2).shuffle(singles)
     joints = Joints(shop)
+    admission = admitted([("web", "DE"), *singles, ("app", "DE")], shop)
 
-    joints.watch(admitted([("web", "DE"), *singles, ("app", "DE")], shop))
+    watched = [watch(joints, admission) for _ in range(MOST_PLACES)]
 
-    assert joints.places == singles[:MOST_PLACES]
+    assert watched[0] == singles[:AT_ONCE]
+    assert watched[-1] == singles[:MOST_PLACES]
 
 
 def test_the_trees_of_a_place_that_is_given_up_go_and_the_largest_place_gets_its_turn() -> None:
     shop = three_measures(forget_after=timedelta(hours=3))
     places: list[Place] = [(f"{n}",) for n in range(MOST_PLACES + 20)]
     admission, joints = admitted(places, shop), Joints(shop)
-    joints.watch(admission)
+    for _ in range(MOST_PLACES):
+        joints.watch(admission)
 
     for at in range(1, 4):
         meet(admission, at, [*places[2:65], *places[:64:-1]])
