@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from detectors.config import load, parse
+from detectors.loading import load, parse
 from streams.formats.decoding import Reason
 from streams.kafka_runtime import JARS
 from streams.metrics import Metrics

@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
 from detectors.aggregation import AGGREGATORS
-from detectors.config import AlertRule, Config, Detector, Matcher, Measure, Source, parse
+from detectors.config import AlertRule, Config, Detector, Matcher, Measure, Source
+from detectors.loading import parse
 from detectors.models import MODELS
 from detectors.places import named
 from detectors.records import Alert

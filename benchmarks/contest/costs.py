@@ -18,8 +18,9 @@ import msgspec
 from rich.table import Table
 
 from detectors.aggregation import aggregator
-from detectors.config import Detector, parse
+from detectors.config import Detector
 from detectors.folding import Fold
+from detectors.loading import parse
 from detectors.records import Partial
 from streams.formats import make_format
 

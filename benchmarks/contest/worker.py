@@ -23,7 +23,7 @@ import msgspec
 from benchmarks.contest.feed import MINUTE, MINUTES, PARTITIONS, START, Cells, Feed
 from benchmarks.contest.outcomes import Arena, Outcome, differences, failed
 from benchmarks.peers.stopwatch import peak_rss_mib
-from detectors.config import parse
+from detectors.loading import parse
 from detectors.records import JOINT, Alert, IntervalScores
 from streams import topics
 from streams.clients import reader

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from detectors import config
+from detectors import loading
 from detectors.config import Config, ConfigError
 from detectors.detection import Detection, Outcome
 from detectors.records import Alert, AnomalyGroup, IntervalScores
@@ -72,7 +72,7 @@ def command(
     Prints the alerts that would have been sent. The files hold JSON lines. Exit status 1 when there was no
     event in them that could be used.
     """
-    what = config.load(configuration)
+    what = loading.load(configuration)
     name = _source(what, source)
     with ExitStack() as files:
         sinks = {

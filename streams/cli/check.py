@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from detectors import config
-from detectors.config import Config, ConfigError, Detector, Measure
+from detectors import loading
+from detectors.config import AlertRule, Config, ConfigError, Detector, Measure
 from detectors.models import MODELS
 from streams.cli import configuration_option
 from streams.formats import make_format
@@ -50,7 +50,7 @@ class Watched(msgspec.Struct, frozen=True):
 
     sources: list[SourceWatched]
     detectors: list[DetectorWatched]
-    alerts: list[config.AlertRule]
+    alerts: list[AlertRule]
 
 
 @click.command(epilog="Example: lookalive check -c lookalive.toml")
@@ -58,7 +58,7 @@ class Watched(msgspec.Struct, frozen=True):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(configuration: Path, as_json: bool) -> None:
     """Say what a configuration watches, or what is wrong with it."""
-    watched = watch(config.load(configuration))
+    watched = watch(loading.load(configuration))
     if as_json:
         click.echo(msgspec.json.encode(watched))
     else:

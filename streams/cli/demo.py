@@ -26,7 +26,7 @@ from kafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from detectors.config import parse
+from detectors.loading import parse
 from detectors.records import Alert
 from streams import topics
 from streams.broker import Broker

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from detectors import config
+from detectors import loading
 from streams import topics
 from streams.cli import configuration_option, settings
 from streams.topics import TopicState
@@ -28,7 +28,7 @@ def command(configuration: Path, creates: bool, as_json: bool) -> None:
 
     Exit status 1 when a topic is missing, or differs in a way that matters.
     """
-    what = config.load(configuration)
+    what = loading.load(configuration)
     sources = [source.topic for source in what.sources.values()]
     states = (topics.create if creates else topics.describe)(settings(), sources, what.shards)
     if as_json:

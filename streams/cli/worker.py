@@ -13,7 +13,7 @@ import click
 import faust
 import structlog
 
-from detectors import config
+from detectors import loading
 from streams import logs, topics
 from streams.app import Worker
 from streams.cli import configuration_option, settings
@@ -36,7 +36,7 @@ def command(configuration: Path) -> None:
     when it had to stop by itself.
     """
     where = settings()
-    what = config.load(configuration)
+    what = loading.load(configuration)
     watch(what)
     logs.configure(where)
     _claim(where)

@@ -11,7 +11,7 @@ from importlib.resources import files
 
 import msgspec
 
-from detectors.config import parse
+from detectors.loading import parse
 from detectors.records import Alert, utc
 from streams.samples.shop import Incident, Shop
 from streams.samples.traffic import Generator, Pace

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from detectors.config import ConfigError, Matcher, load, parse
+from detectors.config import ConfigError, Matcher
+from detectors.loading import load, parse
 from detectors.records import event_type
 from tests.detectors.builders import ORDERS, detector
 

@@ -26,8 +26,8 @@ from kafka import KafkaProducer
 
 from detectors.records import IntervalScores
 from streams.broker import Broker
-from streams.samples.story import BEFORE_NOW, HISTORY, INTERVAL, Timeline
 from streams.clients import reader
+from streams.samples.story import BEFORE_NOW, HISTORY, INTERVAL, Timeline
 from streams.settings import PREFIX, Settings
 
 pytestmark = pytest.mark.kafka

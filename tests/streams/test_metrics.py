@@ -13,7 +13,7 @@ import pytest
 from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry, Metric
 
-from detectors.config import parse
+from detectors.loading import parse
 from detectors.records import JOINT, Direction
 from streams.app import Worker
 from streams.formats.decoding import Reason

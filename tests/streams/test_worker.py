@@ -15,8 +15,8 @@ import msgspec
 import pytest
 from kafka import TopicPartition
 
-from detectors.config import parse
 from detectors.detection import Detection
+from detectors.loading import parse
 from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams import topics
 from streams.formats import make_format

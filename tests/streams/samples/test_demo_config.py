@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import as_file, files
 
-from detectors.config import load
+from detectors.loading import load
 from streams.samples.shop import STAGES
 
 

@@ -1,0 +1,230 @@
+"""Loading: one TOML file becomes one valid Config, or one clear ConfigError that names what to do."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from detectors.config import (
+    DAY,
+    NEEDS_NO_FIELD,
+    AlertRule,
+    Config,
+    ConfigError,
+    Detector,
+    Matcher,
+    Measure,
+    Source,
+    Where,
+    as_list,
+)
+from detectors.records import Event, attribute
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or does not make sense.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"cannot read the configuration {path}: {error.strerror}; name it with -c FILE"
+        raise ConfigError(message) from error
+    except UnicodeDecodeError as error:
+        message = f"{path} is not valid TOML: it is no UTF-8 text"
+        raise ConfigError(message) from error
+    return parse(text, name=str(path))
+
+
+def parse(text: str, name: str = "lookalive.toml") -> Config:
+    """Make a Config from the text of a TOML file; `name` is used in messages.
+
+    Raises:
+        ConfigError: the text is not TOML, or does not make sense.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = f"{name} is not valid TOML: {error}"
+        raise ConfigError(message) from error
+    try:
+        for problem in _unknown_keys(document):
+            raise ConfigError(problem)
+        config = msgspec.convert(document, Config)
+        for problem in _contradictions(config):
+            raise ConfigError(problem)
+    except msgspec.ValidationError as error:
+        message = f"{name}: {_plain(error)}"
+        raise ConfigError(message) from error
+    except ConfigError as error:
+        message = f"{name}: {error}"
+        raise ConfigError(message) from None
+    return config
+
+
+def _plain(error: msgspec.ValidationError) -> str:
+    text = str(error)
+    if "duration" in text:
+        text += '; durations are ISO 8601, such as "PT5M" or "P1D"'
+    return text.replace("`$.", "`").replace("Expected `Literal[", "Expected one of `[")
+
+
+def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
+    """A sentence for each key that no struct knows, with the nearest key that exists."""
+
+    def check(table: object, struct: type[msgspec.Struct], path: str) -> Iterator[str]:
+        if not isinstance(table, Mapping):
+            return
+        known = [field.encode_name for field in msgspec.structs.fields(struct)]
+        for key in table:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+                yield f"unknown key {path + key!r}; {hint}"
+
+    def filtered(table: object, struct: type[msgspec.Struct], path: str) -> Iterator[str]:
+        yield from check(table, struct, path)
+        where = table.get("where") if isinstance(table, Mapping) else None
+        for field, condition in where.items() if isinstance(where, Mapping) else ():
+            yield from check(condition, Matcher, f"{path}where.{field}.")
+
+    def tables(value: object) -> list[object]:
+        return value if isinstance(value, list) else []
+
+    yield from check(document, Config, "")
+    sources = document.get("sources")
+    if isinstance(sources, Mapping):
+        for name, table in sources.items():
+            yield from check(table, Source, f"sources.{name}.")
+    for i, table in enumerate(tables(document.get("detectors"))):
+        yield from filtered(table, Detector, f"detectors[{i}].")
+        if isinstance(table, Mapping):
+            for j, measure in enumerate(tables(table.get("measures"))):
+                yield from filtered(measure, Measure, f"detectors[{i}].measures[{j}].")
+    for i, table in enumerate(tables(document.get("alerts"))):
+        yield from filtered(table, AlertRule, f"alerts[{i}].")
+
+
+def _contradictions(config: Config) -> Iterator[str]:
+    yield from _repeated("detector", [detector.name for detector in config.detectors])
+    yield from _repeated("alert", [rule.name for rule in config.alerts])
+    topics = [source.topic for source in config.sources.values()]
+    yield from (f"{problem}, one source a topic" for problem in _repeated("topic", topics))
+    for name, source in config.sources.items():
+        yield from _bad_source(source, config.fields_of(name), f"source {name!r}")
+    for detector in config.detectors:
+        where = f"detector {detector.name!r}"
+        if detector.source not in config.sources:
+            yield f"{where}: no source named {detector.source!r}; {_known(config.sources)}"
+        yield from _bad_detector(detector, where)
+        for measure in detector.measures:
+            yield from _bad_measure(measure, detector, f"{where}, measure {measure.name!r}")
+    for rule in config.alerts:
+        names = [detector.name for detector in config.detectors]
+        if rule.detector not in names:
+            yield f"alert {rule.name!r}: no detector named {rule.detector!r}; {_known(names)}"
+            continue
+        detector = config.detector(rule.detector)
+        measures = [measure.name for measure in detector.measures]
+        for name in sorted(set(rule.measures) - set(measures)):
+            yield f"alert {rule.name!r}: {rule.detector!r} has no measure {name!r}; {_known(measures)}"
+        for name in sorted(set(rule.where) - set(detector.dimensions)):
+            yield f"alert {rule.name!r}: {name!r} is no dimension; {_known(detector.dimensions)}"
+        yield from _bad_where(rule.where, f"alert {rule.name!r}")
+
+
+def _bad_source(source: Source, fields: Iterable[str], where: str) -> Iterator[str]:
+    for name, length in (("idle_timeout", source.idle_timeout), ("max_ahead", source.max_ahead)):
+        if length is not None and length < timedelta(0):
+            yield f"{where}: {name} cannot be negative"
+    names: dict[str, str] = {}
+    for field in sorted({*fields, *source.fields}):
+        name = attribute(field)
+        if hasattr(Event, name):
+            yield f"{where}: no field may be called {field!r}; rename it: fields = {{ other = {field!r} }}"
+        elif name in names:
+            yield (
+                f"{where}: fields {names[name]!r} and {field!r} cannot be told apart; "
+                f"rename one: fields = {{ other = {field!r} }}"
+            )
+        names[name] = field
+
+
+def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
+    seconds = detector.interval / timedelta(seconds=1)
+    if seconds < 1 or seconds != int(seconds) or DAY % detector.interval:
+        yield f"{where}: interval must be whole seconds and divide a day, such as PT1M, PT5M, PT1H or P1D"
+    if detector.lateness < timedelta(0):
+        yield f"{where}: lateness cannot be negative"
+    try:
+        ZoneInfo(detector.timezone)
+    except (KeyError, ValueError, OSError):
+        yield f"{where}: no time zone {detector.timezone!r}; use a name such as Europe/Berlin"
+    if detector.forget_after < detector.interval:
+        yield f"{where}: forget_after must be at least an interval"
+    yield from (f"{where}: {problem}" for problem in _repeated("dimension", detector.dimensions))
+    yield from (f"{where}: {p}" for p in _repeated("measure", [m.name for m in detector.measures]))
+    if not detector.levels:
+        yield f'{where}: no levels, so nothing is monitored; leave levels out, or give ["total"]'
+    if not detector.most_places:
+        least = len(detector.measures) * detector.shards
+        yield f"{where}: max_series must be at least {least}, one series a measure and shard"
+    for level in detector.levels:
+        for name in level if isinstance(level, list) else ():
+            if name not in detector.dimensions:
+                yield f"{where}: level {level}: {name!r} is no dimension; {_known(detector.dimensions)}"
+    measures = [measure.name for measure in detector.measures]
+    for name in detector.funnel:
+        if name not in measures:
+            yield f"{where}: funnel: no measure {name!r}; {_known(measures)}"
+    yield from _bad_where(detector.where, where)
+
+
+def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[str]:
+    if (measure.ratio is None) == (measure.aggregation is None):
+        yield f"{where}: give either an aggregation or a ratio"
+    elif measure.ratio is not None:
+        additive = [other.name for other in detector.additive]
+        for name in measure.ratio:
+            if name not in additive:
+                yield f"{where}: ratio of unknown measure {name!r}; {_known(additive)}"
+        if measure.field is not None or measure.where:
+            yield f"{where}: a ratio has no field and no where of its own; its two measures have"
+    elif measure.aggregation in NEEDS_NO_FIELD and measure.field is not None:
+        yield f"{where}: {measure.aggregation} reads no field; leave out field = {measure.field!r}"
+    elif measure.aggregation not in NEEDS_NO_FIELD and measure.field is None:
+        yield f'{where}: {measure.aggregation} needs a field, such as field = "amount"'
+    yield from _bad_where(measure.where, where)
+
+
+def _bad_where(where: Where, owner: str) -> Iterator[str]:
+    for field, condition in where.items():
+        if condition in ([], Matcher()):
+            yield f"{owner}: where.{field} asks for nothing; give a value, or not, prefix or cidr"
+        if isinstance(condition, Matcher) and condition.cidr is not None:
+            for network in as_list(condition.cidr):
+                try:
+                    ipaddress.ip_network(network)
+                except ValueError as error:
+                    yield f"{owner}: where.{field}.cidr: {error}"
+
+
+def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            yield f"{what} {name!r} is given twice; names must differ"
+        seen.add(name)
+
+
+def _known(names: Iterable[str]) -> str:
+    return f"known: {', '.join(sorted(names)) or 'none'}"
