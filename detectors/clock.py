@@ -156,9 +156,14 @@ class Clock:
         return refused
 
     def save(self) -> list[tuple[int, int, list[bytes]]]:
-        """What is set aside: offset, time, and events as JSON: only there can a number have any length."""
-        encode = msgspec.json.encode
-        return [(offset, time, [encode(event) for event in events]) for offset, time, events in self._ahead]
+        """What is set aside: offset, time, and events as JSON: only there can a number have any length.
+
+        By the names of attributes: those of the feed, which an event may be decoded by, are the format's.
+        """
+        return [
+            (offset, time, [msgspec.json.encode(msgspec.structs.asdict(event)) for event in events])
+            for offset, time, events in self._ahead
+        ]
 
     def load(self, newest: int | None, ahead: list[tuple[int, int, list[bytes]]], kind: type[Event]) -> None:
         """Go on from what was saved."""

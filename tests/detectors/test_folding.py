@@ -287,6 +287,22 @@ def test_at_its_end_a_partition_says_all_that_is_open_and_passes_it() -> None:
     assert (news.time, news.idle) == (ms("12:03"), True)
 
 
+def test_what_is_set_aside_survives_a_restart_whatever_the_feed_calls_its_fields() -> None:
+    class Feed(Event, frozen=True):
+        """As formats make it that decode a record straight into its event."""
+
+        event_time: int = msgspec.field(name="ts")
+        platform: str = msgspec.field(name="meta")
+
+    configuration = config(detector(dimensions=("platform",)))
+    shop = fold(configuration)
+    send(shop, [Feed(ms("12:00"), "web"), Feed(ms("12:00") + 48 * 60 * MINUTE, "web")])
+
+    again = reloaded(configuration, stored(shop))
+
+    assert [refused.offset for refused in again.end()[0]] == [1]
+
+
 def test_what_is_set_aside_at_the_end_of_a_partition_is_refused() -> None:
     shop = fold(config())
     send(shop, [event("12:00"), event("12:00:01"), event(ms("12:00") + 100 * 24 * 3_600_000)])
