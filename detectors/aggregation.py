@@ -106,9 +106,9 @@ class InSteps:
     """Numbers as whole multiples of a smallest step, exact in any order of addition.
 
     A float is exact too while it is small, and its addition a fraction of the cost. So `steps` is the
-    value in steps as a float, rounded with `ROUNDING`, and a sum of them is taken if it is within ±`EXACT`,
-    as the sum before it is: then the value is within ±2^51, where rounding is right. Otherwise the sum
-    goes on as a whole number of any size.
+    value in steps as a float, rounded with `ROUNDING`, and added as such if both it and the sum with it
+    are within ±`EXACT`: then rounding is right, and the sum before it was within ±2^51, so exact as well.
+    Otherwise the sum goes on as a whole number of any size.
 
     >>> cents = InSteps("revenue", 0.01)
     >>> cents.number(round(0.1 * cents.factor) + round(0.2 * cents.factor))
@@ -135,7 +135,7 @@ class Sum(InSteps):
 
     adding = (
         "total = {cell} + steps",
-        "if -{exact} < total < {exact}:",
+        "if -{exact} < total < {exact} and -{exact} < steps < {exact}:",
         "    {cell} = total",
         "else:",
         "    {cell} = int({cell}) + round(value * {factor})",
@@ -164,7 +164,7 @@ class Mean(InSteps):
         "mean = {cell}",
         "mean[1] += 1",
         "total = mean[0] + steps",
-        "if -{exact} < total < {exact}:",
+        "if -{exact} < total < {exact} and -{exact} < steps < {exact}:",
         "    mean[0] = total",
         "else:",
         "    mean[0] = int(mean[0]) + round(value * {factor})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from itertools import permutations
 from typing import Any, get_args
 
 import msgspec
@@ -56,6 +57,15 @@ def test_order_of_events_does_not_show(name: str, values: list[float], data: st.
     shuffled = data.draw(st.permutations(values))
 
     assert wire(how, all_of(how, values)) == wire(how, all_of(how, shuffled))
+
+
+@pytest.mark.parametrize("name", ["sum", "mean"])
+@pytest.mark.parametrize("large", [1e15, 1e12, 2.0**50 / 10_000])
+def test_a_step_is_not_lost_where_large_values_come_and_go(name: str, large: float) -> None:
+    how = of(name, scale=0.0001)
+
+    for values in permutations([large, 0.0001, -large]):
+        assert how.value(all_of(how, list(values))) == how.value(all_of(how, [0.0, 0.0, 0.0001]))
 
 
 @every
