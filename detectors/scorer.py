@@ -19,6 +19,7 @@ from detectors.config import Detector, Measure
 from detectors.intervals import Intervals
 from detectors.joints import Joints, JointState
 from detectors.models.base import Column, Flags
+from detectors.overlap import level
 from detectors.places import shard_of
 from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
 from detectors.severity import severity
@@ -48,6 +49,7 @@ class Scorer:
         self.learning = 0
         self.learnt: int | None = None
         self._intervals = Intervals(detector.interval, detector.timezone)
+        self._computed = set(detector.subsets)
         self._block_places = max(1, BLOCK_SERIES // len(detector.measures))
         self._blocks: list[Block] = []
         self._silence = Silence()
@@ -177,9 +179,8 @@ class Scorer:
             self._joints.load(state.joints)
 
     def _is_computed(self, place: Place) -> bool:
-        mask = tuple(value is not None for value in place)
         mine = shard_of(self.detector.name, place, self.detector.shards) == self.shard
-        return mine and mask in self.detector.subsets
+        return mine and level(place) in self._computed
 
 
 def _optional(table: Column) -> list[float | None]:
