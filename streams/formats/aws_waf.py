@@ -124,6 +124,9 @@ OF_VERDICT = ("action", "rule", "rule_group", "rule_type")
 FIELDS: dict[str, FieldKind] = {name: "any" for name in (*OF_VERDICT, *FROM_RECORD)}
 FIELDS.update(response_code="number", body_size="number")
 
+#: What rules had to say is remembered by their words, but not those of longer records, in bytes.
+LONGEST_REMEMBERED = 8 * 1024
+
 _NULL = msgspec.Raw(b"null")
 _decode_groups = msgspec.json.Decoder(list[RuleGroup] | None).decode
 _decode_matches = msgspec.json.Decoder(list[Match] | None).decode
@@ -163,7 +166,8 @@ class AwsWaf:
             time = read_time(time, "ms", "timestamp")
         if record.httpRequest is None:
             record.httpRequest = self._no_request
-        verdicts = _verdicts(
+        read = _verdicts if len(raw) <= LONGEST_REMEMBERED else _verdicts.__wrapped__
+        verdicts = read(
             record.action,
             record.terminatingRuleId,
             record.terminatingRuleType,

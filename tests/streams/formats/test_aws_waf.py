@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -140,6 +141,19 @@ def test_a_record_of_another_shape_is_refused_in_words(
 
     assert bad.value.reason == reason
     assert str(bad.value).startswith(message)
+
+
+def test_long_records_leave_nothing_in_memory() -> None:
+    parse(GROUP_COUNTED)
+    tracemalloc.start()
+
+    for n in range(32):
+        rule = f"{n}".rjust(1_000_000, "x").encode()
+        assert len(parse(b'{"timestamp":1,"terminatingRuleId":"%b","action":"BLOCK"}' % rule)) == 1
+
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 4_000_000
 
 
 def test_text_cannot_be_measured() -> None:
