@@ -44,7 +44,7 @@ class Aggregator(Protocol[A]):
         """How to add an event: lines of Python in which `{cell}` is the accumulator.
 
         `value` is what the event has in the field: a number within ±1e15, or for `distinct` any Value,
-        and never None; that is for the formats to see to. For the rest see `InSteps`.
+        and never None; that is for the formats to see to. For the rest see `InSteps` and `exactly`.
         """
 
     def start(self) -> A:
@@ -106,9 +106,9 @@ class InSteps:
     """Numbers as whole multiples of a smallest step, exact in any order of addition.
 
     A float is exact too while it is small, and its addition a fraction of the cost. So `steps` is the
-    value in steps as a float, rounded with `ROUNDING`, and added as such if both it and the sum with it
-    are within ±`EXACT`: then rounding is right, and the sum before it was within ±2^51, so exact as well.
-    Otherwise the sum goes on as a whole number of any size.
+    value in steps as a float, rounded with `ROUNDING`, and a sum of them is taken if it is within ±`EXACT`,
+    as the sum before it is: then the value is within ±2^51, where rounding is right. Otherwise the sum
+    goes on as a whole number of any size, which is `exactly` that.
 
     >>> cents = InSteps("revenue", 0.01)
     >>> cents.number(round(0.1 * cents.factor) + round(0.2 * cents.factor))
@@ -130,28 +130,40 @@ class InSteps:
         return steps * self._numerator / (self._denominator * divisor)
 
 
+class Beyond(int):
+    """A sum of steps that is beyond ±`EXACT`. As a float it might lose some, so with one it makes no sum."""
+
+    def __add__(self, _: object) -> Any:  # no int, as mypy would have it of an int
+        return math.inf
+
+
+def exactly(steps: int) -> int:
+    """A sum of steps that further ones may be added to."""
+    return steps if -EXACT < steps < EXACT else Beyond(steps)
+
+
 class Sum(InSteps):
     """The exact sum, in steps."""
 
     adding = (
         "total = {cell} + steps",
-        "if -{exact} < total < {exact} and -{exact} < steps < {exact}:",
+        "if -{exact} < total < {exact}:",
         "    {cell} = total",
         "else:",
-        "    {cell} = int({cell}) + round(value * {factor})",
+        "    {cell} = exactly(int({cell}) + round(value * {factor}))",
     )
 
     def start(self) -> float:
         return 0
 
     def merge(self, accumulator: float, other: float) -> float:
-        return int(accumulator) + int(other)
+        return exactly(int(accumulator) + int(other))
 
     def pack(self, accumulator: float) -> object:
         return wide(int(accumulator))
 
     def unpack(self, wire: object) -> float:
-        return int(cast("int | str", wire))
+        return exactly(int(cast("int | str", wire)))
 
     def value(self, accumulator: float) -> float:
         return self.number(int(accumulator))
@@ -164,24 +176,24 @@ class Mean(InSteps):
         "mean = {cell}",
         "mean[1] += 1",
         "total = mean[0] + steps",
-        "if -{exact} < total < {exact} and -{exact} < steps < {exact}:",
+        "if -{exact} < total < {exact}:",
         "    mean[0] = total",
         "else:",
-        "    mean[0] = int(mean[0]) + round(value * {factor})",
+        "    mean[0] = exactly(int(mean[0]) + round(value * {factor}))",
     )
 
     def start(self) -> list[float]:
         return [0, 0]
 
     def merge(self, accumulator: list[float], other: list[float]) -> list[float]:
-        return [int(accumulator[0]) + int(other[0]), accumulator[1] + other[1]]
+        return [exactly(int(accumulator[0]) + int(other[0])), accumulator[1] + other[1]]
 
     def pack(self, accumulator: list[float]) -> object:
         return wide(int(accumulator[0])), accumulator[1]
 
     def unpack(self, wire: object) -> list[float]:
         steps, count = cast("tuple[int | str, int]", wire)
-        return [int(steps), count]
+        return [exactly(int(steps)), count]
 
     def value(self, accumulator: list[float]) -> float:
         steps, count = accumulator

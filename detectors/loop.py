@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from detectors.aggregation import EXACT, ROUNDING, Aggregator, InSteps
+from detectors.aggregation import EXACT, ROUNDING, Aggregator, InSteps, exactly
 from detectors.config import Detector, Measure, Where
 from detectors.filters import Test, event_test
 from detectors.places import text
@@ -42,7 +42,7 @@ class Loop:
     """Adds the events of a detector to cells."""
 
     def __init__(self, detector: Detector, aggregators: Sequence[Aggregator[Any]]) -> None:
-        self._objects: dict[str, Any] = {"text": text}
+        self._objects: dict[str, Any] = {"text": text, "exactly": exactly}
         measures = list(zip(detector.additive, aggregators, strict=True))
         made = self._compile([*self._add_all(detector, measures), *self._add_one(measures)])
         #: (events, enter, meet) → how many the detector's own filter left out.

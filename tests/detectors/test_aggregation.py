@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.aggregation import AGGREGATORS, EXACT, ROUNDING, Aggregator, InSteps, aggregator
+from detectors.aggregation import AGGREGATORS, EXACT, ROUNDING, Aggregator, InSteps, aggregator, exactly
 from detectors.config import Aggregation, ConfigError, Measure
 
 MINUTE = timedelta(minutes=1)
@@ -34,7 +34,7 @@ def all_of(how: Aggregator[Any], values: list[Any]) -> Any:
     adding = compile("\n".join(lines), "<adding>", "exec")
     for value in values:
         steps = value * factor + ROUNDING - ROUNDING
-        exec(adding, {"cell": cell, "value": value, "steps": steps})
+        exec(adding, {"cell": cell, "value": value, "steps": steps, "exactly": exactly})
     return cell[0]
 
 
