@@ -59,9 +59,9 @@ class _Process(faust.Worker):
     """What runs the app, and stops it at a signal."""
 
     def __init__(self, worker: Worker, where: Settings) -> None:
-        super().__init__(
-            worker.app, quiet=True, redirect_stdouts=False, loglevel=where.log_level, blocking_timeout=10.0
-        )
+        # Without Faust's alarm for a blocked event loop: it looks once in ten seconds, and takes half a
+        # second of work that falls on that moment for ten.
+        super().__init__(worker.app, quiet=True, redirect_stdouts=False, loglevel=where.log_level)
         self._worker = worker
 
     async def on_start(self) -> None:
