@@ -29,8 +29,6 @@ from detectors.silence import Silence
 class ScorerState(msgspec.Struct):
     """What a Scorer knows besides its blocks."""
 
-    #: Start of the last interval that was learnt.
-    learnt: int | None
     silence: Silence
     #: Name of each measure → hash of what it means.
     measures: dict[str, str]
@@ -47,7 +45,6 @@ class Scorer:
         self.admission = Admission(detector)
         #: How many series have seen too little to be asked.
         self.learning = 0
-        self.learnt: int | None = None
         self._intervals = Intervals(detector.interval, detector.timezone)
         self._computed = set(detector.subsets)
         self._block_places = max(1, BLOCK_SERIES // len(detector.measures))
@@ -72,7 +69,6 @@ class Scorer:
         value = self._nothing() if stopped else self._values(interval)
         tables = [block.score(moment, value[rows]) for block, rows in self._slices()]
         table = Table.joined(tables or [Table.of(*value.shape)])
-        self.learnt = interval.start
         return self._scores(interval, table, self._together(table))
 
     def _nothing(self) -> Column:
@@ -149,7 +145,7 @@ class Scorer:
     def save(self) -> tuple[ScorerState, Iterator[BlockState]]:
         """The state as it is stored: one block at a time, for together they may be large."""
         measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
-        state = ScorerState(self.learnt, self._silence, measures, self._joints.save(), self.admission.save())
+        state = ScorerState(self._silence, measures, self._joints.save(), self.admission.save())
         return state, (block.save() for block in self._blocks)
 
     def load(self, state: ScorerState, blocks: Iterable[BlockState]) -> None:
@@ -158,7 +154,6 @@ class Scorer:
         Measures whose definition has changed start anew; places that are no longer computed, or belong
         to another shard by now, go.
         """
-        self.learnt = state.learnt
         self._silence = state.silence
         definitions = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         kept = {name for name, definition in definitions.items() if state.measures.get(name) == definition}
