@@ -26,7 +26,7 @@ Times = NDArray[np.int64]
 #: So many events in a row that are ahead of their partition are no outliers: time has moved.
 JUMP_AFTER = 16
 #: How far events may be ahead if nothing is said: of a live record, and of the newest in a replay.
-AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
+FIVE_MINUTES, A_DAY = timedelta(minutes=5), timedelta(days=1)
 
 #: Of a record that has no time of its own beside that of its events.
 NO_TIMESTAMP = -1
@@ -65,7 +65,7 @@ class Clock:
         self.live = source.clock == "wall"
         longest = max((d.interval for d in detectors), default=timedelta(0))
         asked = source.max_ahead
-        self._max_ahead = (AN_HOUR if asked is None else asked) // MILLISECOND
+        self._max_ahead = (FIVE_MINUTES if asked is None else asked) // MILLISECOND
         self._max_step = (max(A_DAY, JUMP_AFTER * longest) if asked is None else asked) // MILLISECOND
         self._ahead: list[tuple[int, int, Sequence[Event]]] = []
 

@@ -60,7 +60,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: A partition that is read to its end and silent for this long holds no interval open.
     idle_timeout: timedelta = timedelta(seconds=1)
     #: How far an event may be ahead of its time and still be believed: of its Kafka record with
-    #: `clock = "wall"`, an hour if nothing is said; of its partition's newest event with `"event"`, a
+    #: `clock = "wall"`, five minutes if nothing is said; of its partition's newest event with `"event"`, a
     #: day or sixteen intervals, whichever is longer.
     max_ahead: timedelta | None = None
     #: For `json`: path of the event time, and its unit (`auto` tells s, ms, us, ns by magnitude).

@@ -333,8 +333,11 @@ class DetectorFold:
     def load(self, state: DetectorFoldState | None, newest: int | None) -> None:
         """Go on from a stored state; with the next interval if it is of another configuration."""
         if state is None or state.fingerprint != self._fingerprint:
-            if newest is not None:
-                self._since = self._intervals.end(self._intervals.start(newest))
+            # Nor one of which events were already measured as it was configured before.
+            measured = [interval.end - 1 for interval in state.open] if state is not None else []
+            latest = max([newest, *measured] if newest is not None else measured, default=None)
+            if latest is not None:
+                self._since = self._intervals.end(self._intervals.start(latest))
             return
         self._announced, self._since, self._latest = state.announced, state.since, state.latest
         # That the partition is idle may have been said after this state was stored.

@@ -634,3 +634,15 @@ def test_measures_of_like_conditions_are_told_apart() -> None:
     send(shop, [event("12:00", amount=1), event("12:00", amount=1.0), event("12:01")])
 
     assert partials(shop.ready())[0].columns == [[2], [0]]
+
+
+def test_a_changed_detector_begins_after_what_was_measured_before() -> None:
+    shop = fold(config(clock="wall", max_ahead=HOUR))
+    send(shop, [event("12:00:30"), event("12:03:10")], timestamp="12:00:30")
+
+    again = fold(changed := config(detector(lateness=timedelta(seconds=1)), clock="wall", max_ahead=HOUR))
+    again.load(stored(shop), Click)
+    send(again, [event("12:03:20"), event("12:04:10"), event("12:05:10")], timestamp="12:05:30")
+
+    assert changed.detectors[0].fingerprint != detector().fingerprint
+    assert [(told.start, told.events) for told in partials(again.ready())] == [(ms("12:04"), 1)]
