@@ -25,7 +25,7 @@ BLOCK_SERIES = 4096
 _FILL = {"zero": 0.0}
 
 
-class LaneState(msgspec.Struct):
+class ModelledState(msgspec.Struct):
     """The series of one model in a block, place by place, as they are stored."""
 
     measures: list[str]
@@ -38,7 +38,7 @@ class BlockState(msgspec.Struct):
     #: The last value of the measures that keep it, one a place.
     previous: dict[str, Array]
     #: Name of each model → its series.
-    lanes: dict[str, LaneState]
+    models: dict[str, ModelledState]
     places: int
 
 
@@ -88,7 +88,7 @@ class Block:
 
     def __init__(self, detector: Detector, places: int) -> None:
         self._measures = [measure.name for measure in detector.measures]
-        self._lanes = [_Lane(name, detector) for name in sorted({m.model for m in detector.measures})]
+        self._modelled = [_Modelled(name, detector) for name in sorted({m.model for m in detector.measures})]
         self._fills = np.array([_FILL.get(m.fill, np.nan) for m in detector.measures])
         self._keeps = np.array([m.fill == "previous" for m in detector.measures])
         self._previous = np.empty((0, len(detector.measures)))
@@ -101,19 +101,19 @@ class Block:
 
     def grow(self, places: int) -> None:
         """Add places without history after those there are."""
-        for lane in self._lanes:
-            lane.model.grow(places * len(lane.columns))
+        for part in self._modelled:
+            part.model.grow(places * len(part.columns))
         blank = np.full((places, self._previous.shape[1]), np.nan)
         self._previous = np.concatenate([self._previous, blank])
-        columns = (column for lane in self._lanes for column in lane.model.save().values())
+        columns = (column for part in self._modelled for column in part.model.save().values())
         self.state_bytes = self._previous.nbytes + sum(column.nbytes for column in columns)
 
     def reset(self, rows: NDArray[np.intp]) -> None:
         """Let rows be without history again: they are other places' now."""
         self._previous[rows] = np.nan
-        for lane in self._lanes:
-            width = len(lane.columns)
-            lane.model.reset((rows[:, np.newaxis] * width + np.arange(width)).ravel())
+        for part in self._modelled:
+            width = len(part.columns)
+            part.model.reset((rows[:, np.newaxis] * width + np.arange(width)).ravel())
 
     def filled(self, came: Column) -> Column:
         """The value of every series of an interval, where NaN came for some: what its measure says then."""
@@ -125,28 +125,28 @@ class Block:
     def score(self, moment: Moment, value: Column) -> Table:
         """Score the values of an interval, then learn from them."""
         table = Table.of(*value.shape)
-        for lane in self._lanes:
-            mine = np.ascontiguousarray(value[:, lane.columns]).ravel()
-            assessment = lane.model.assess(moment, mine)
-            table.put(lane.columns, assessment)
-            lane.model.learn(assessment)
+        for part in self._modelled:
+            mine = np.ascontiguousarray(value[:, part.columns]).ravel()
+            assessment = part.model.assess(moment, mine)
+            table.put(part.columns, assessment)
+            part.model.learn(assessment)
         return table
 
     def save(self) -> BlockState:
         """The state as it is stored."""
         previous = {self._measures[m]: Array.of(self._previous[:, m]) for m in np.flatnonzero(self._keeps)}
-        return BlockState(previous, {lane.name: lane.save() for lane in self._lanes}, len(self))
+        return BlockState(previous, {part.name: part.save() for part in self._modelled}, len(self))
 
     def take(self, state: BlockState, source: slice, target: slice, kept: Collection[str]) -> None:
         """Take over some rows of a stored block, of the measures that are kept."""
         for name in state.previous.keys() & set(kept):
             self._previous[target, self._measures.index(name)] = state.previous[name].array()[source]
-        for lane in self._lanes:
-            if lane.name in state.lanes:
-                lane.take(state.lanes[lane.name], source, target, kept)
+        for part in self._modelled:
+            if part.name in state.models:
+                part.take(state.models[part.name], source, target, kept)
 
 
-class _Lane:
+class _Modelled:
     """The measures that share a model, and the model: its series go place by place."""
 
     def __init__(self, name: str, detector: Detector) -> None:
@@ -155,11 +155,11 @@ class _Lane:
         self.columns = [m for m, measure in enumerate(detector.measures) if measure.model == name]
         self.measures = [detector.measures[m].name for m in self.columns]
 
-    def save(self) -> LaneState:
+    def save(self) -> ModelledState:
         arrays = {name: Array.of(array) for name, array in self.model.save().items()}
-        return LaneState(self.measures, arrays)
+        return ModelledState(self.measures, arrays)
 
-    def take(self, state: LaneState, source: slice, target: slice, kept: Collection[str]) -> None:
+    def take(self, state: ModelledState, source: slice, target: slice, kept: Collection[str]) -> None:
         arrays = {name: array.copy() for name, array in self.model.save().items()}
         for name, array in arrays.items():
             old = state.arrays[name].array()

@@ -31,7 +31,8 @@ FIVE_MINUTES, A_DAY = timedelta(minutes=5), timedelta(days=1)
 #: Of a record that has no time of its own beside that of its events.
 NO_TIMESTAMP = -1
 
-_LONG_AGO = -(1 << 62)
+#: Before any event.
+LONG_AGO = -(1 << 62)
 
 
 class Refused(NamedTuple):
@@ -99,7 +100,7 @@ class Clock:
             events = list(compress(events, believed.tolist()))
             times, stamps = times[believed], stamps[believed]
         reached = np.minimum(times, stamps)
-        newest = np.maximum(np.maximum.accumulate(reached), _LONG_AGO if self.newest is None else self.newest)
+        newest = np.maximum(np.maximum.accumulate(reached), LONG_AGO if self.newest is None else self.newest)
         if len(newest):
             self.newest = int(newest[-1])
         return Judged(events, times, newest, list(refused.values()))

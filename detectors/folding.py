@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from detectors.aggregation import aggregator
-from detectors.clock import Clock, Judged, Refused
+from detectors.clock import LONG_AGO, Clock, Judged, Refused
 from detectors.config import Config, Detector
 from detectors.intervals import MILLISECOND, Intervals
 from detectors.leaves import Leaves, LeavesState
@@ -27,8 +27,6 @@ from detectors.records import Event, Partial, Place, Watermark
 
 #: No Partial is sent in one message that is larger, in bytes.
 BLOCK_BYTES = 512 * 1024
-
-_LONG_AGO = -(1 << 62)
 
 
 class OpenInterval(msgspec.Struct):
@@ -194,11 +192,11 @@ class DetectorFold:
         self._loop = Loop(detector, self._aggregators)
         self._roll_ups = [roller(kept) for kept in detector.subsets]
         self._open: dict[int, OpenInterval] = {}
-        self._latest = _LONG_AGO
+        self._latest = LONG_AGO
         self.leaves = Leaves(detector.most_places * detector.shards, detector.subsets)
         #: No interval that begins before this is measured: the detector came or changed within it.
-        self._since = _LONG_AGO
-        self._announced = _LONG_AGO
+        self._since = LONG_AGO
+        self._announced = LONG_AGO
         self._was_idle = False
 
     def add(self, judged: Judged) -> Sequence[int]:

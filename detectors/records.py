@@ -206,7 +206,7 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     severity: float
     #: The most severe member: what the incident is called after.
     primary: Anomaly
-    #: The most severe first; `members_total` counts those that are left out as well.
+    #: The most severe first; `members_total` counts those that are not named here as well, up to 20,000.
     members: list[Anomaly]
     members_total: int
 
@@ -231,7 +231,7 @@ class Alert(msgspec.Struct, frozen=True):
     lower: float | None
     upper: float | None
     direction: Direction
-    #: The most severe members first; `members_total` counts all of them.
+    #: The most severe members first; `members_total` counts the others as well.
     members: list[Anomaly]
     members_total: int
 
