@@ -222,7 +222,7 @@ class WholeFetch(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no 
         """All records, as they were decoded."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return []
-        records = _decoded(self._partition_records)
+        records = decoded(self._partition_records)
         self._update_position()
         # It refers to what it iterates over: a cycle that would keep what was fetched in memory.
         self._partition_records._records_iterator = None
@@ -230,7 +230,7 @@ class WholeFetch(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no 
         return records
 
 
-def _decoded(fetched: Any) -> list[Record]:
+def decoded(fetched: Any) -> list[Record]:
     """The records of aiokafka's PartitionRecords; a transaction that was aborted counts, as it does in Faust.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What an event costs to decode and fold, by what is measured of it: our own fold alone, in this process.
+"""What an event costs, by what is measured of it: from the bytes that a broker sends to the sums, in this process.
 
 Every case reads the same records, with a plain count before and after it; the growth is that over the
 count. What each case comes to is compared with what a few lines of plain Python make of the records.
@@ -15,18 +15,26 @@ from statistics import fmean, median
 from typing import Any
 
 import msgspec
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from faust.types import TP
 from rich.table import Table
 
 from detectors.aggregation import aggregator
+from detectors.clock import NO_TIMESTAMP
 from detectors.config import Detector
 from detectors.folding import Fold
 from detectors.loading import parse
 from detectors.records import Partial
-from streams.formats import make_format
+from streams.formats import make_format, parse_all
+from streams.transport import decoded
 
 EVENTS = 60_000
 #: As many as the worker hands on at once.
 STRIDE = 5_000
+#: Records of a batch of the log.
+BATCH = 250
 REPEATS = 9
 START = 1_767_614_400_000
 MINUTE = 60_000
@@ -120,13 +128,13 @@ class Cost(msgspec.Struct):
 def costs(advance: Callable[[], None], events: int = EVENTS, repeats: int = REPEATS) -> list[Cost]:
     """Measure all cases; `advance` is called after each."""
     records = list(_records(events))
-    raw = [msgspec.json.encode(record) for record in records]
+    sent = _sent(records)
     gc.collect()
     gc.freeze()
     found = []
     for case in CASES:
-        problems = _problems(case, records, _run(case, raw)[1])
-        pairs = [(_run(BASE, raw)[0], _run(case, raw)[0]) for _ in range(repeats)]
+        problems = _problems(case, records, _run(case, sent)[1])
+        pairs = [(_run(BASE, sent)[0], _run(case, sent)[0]) for _ in range(repeats)]
         base = min(alone for alone, _ in pairs)
         # Of each pair for itself, as a machine is not always equally busy.
         growth = median(seconds / alone for alone, seconds in pairs) - 1
@@ -152,18 +160,33 @@ def _records(events: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _run(case: Case, raw: Sequence[bytes]) -> tuple[float, list[Partial]]:
+def _sent(records: Sequence[dict[str, Any]]) -> list[bytes]:
+    """The records as a broker sends them: fetches of some thousand, in batches of some hundred."""
+    batches = []
+    for first in range(0, len(records), BATCH):
+        builder = DefaultRecordBatchBuilder(
+            magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1,
+            base_sequence=-1, batch_size=1 << 20,
+        )  # fmt: skip
+        for n, record in enumerate(records[first : first + BATCH]):
+            builder.append(n, timestamp=START, key=None, value=msgspec.json.encode(record), headers=[])
+        batches.append(first.to_bytes(8, "big") + bytes(builder.build())[8:])
+    return [b"".join(batches[n : n + STRIDE // BATCH]) for n in range(0, len(batches), STRIDE // BATCH)]
+
+
+def _run(case: Case, fetches: Sequence[bytes]) -> tuple[float, list[Partial]]:
     """CPU seconds, and what came of it."""
     config = parse(case.configuration)
-    decode = make_format("feed", config.sources["feed"], config.fields_of("feed")).decode
-    assert decode is not None
+    format_ = make_format("feed", config.sources["feed"], config.fields_of("feed"))
     fold = Fold(config, "feed", 0, 1)
     said: list[Any] = []
     started = time.process_time()
-    for first in range(0, len(raw), STRIDE):
-        offsets = range(first, min(first + STRIDE, len(raw)))
-        events = list(map(decode, raw[first : first + STRIDE]))
-        fold.fold_all(offsets, [START] * len(offsets), events, offsets[-1], START)
+    for fetch in fetches:
+        fetched = PartitionRecords(TP("feed", 0), MemoryRecords(fetch), None, 0, None, None, True, 0)
+        records = decoded(fetched)
+        events = parse_all(format_, [record.value or b"" for record in records]).events
+        offsets = range(records[0].offset, records[-1].offset + 1)
+        fold.fold_all(offsets, [NO_TIMESTAMP] * len(events), events, offsets[-1], NO_TIMESTAMP)
         said += fold.ready()
     said += fold.end()[1]
     return time.process_time() - started, [record for record in said if isinstance(record, Partial)]
@@ -193,7 +216,7 @@ def _total(detector: Detector, partial: Partial, column: int) -> float:
 
 def table(found: Sequence[Cost]) -> Table:
     """The costs for people."""
-    shown = Table(box=None, title=f"Decode and fold, beside {BASE.name}", title_justify="left")
+    shown = Table(box=None, title=f"Unpack, decode and fold, beside {BASE.name}", title_justify="left")
     for heading in ("", "µs an event", "growth", "each", "at most", "reached"):
         shown.add_column(heading, justify="right" if heading else "left")
     for cost in found:

@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.hop import _Contiguity
-from streams.transport import Batch, BatchConsumer, WholeFetch, _complete, _decoded
+from streams.transport import Batch, BatchConsumer, WholeFetch, _complete, decoded
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_records_handed_out_at_once_are_those_that_aiokafka_hands_out_one_by_one
 
     one_by_one, at_once = fetched(), fetched()
 
-    assert [_complete(TP("t", 0), record) for record in _decoded(at_once)] == list(one_by_one)
+    assert [_complete(TP("t", 0), record) for record in decoded(at_once)] == list(one_by_one)
     assert at_once.next_fetch_offset == one_by_one.next_fetch_offset == 30
 
 
@@ -109,7 +109,7 @@ def test_a_damaged_batch_is_not_read():
         TP("t", 0), MemoryRecords(log[:-2] + b"!" + log[-1:]), None, 0, None, None, True, 0
     )
     with pytest.raises(CorruptRecordException):
-        _decoded(damaged)
+        decoded(damaged)
 
 
 def sent(first, codec):
