@@ -1,7 +1,8 @@
-"""What an event costs, by what is measured of it: from the bytes that a broker sends to sums, in this process.
+"""What an event costs, by what is measured of it: from the bytes that a broker sends to our sums.
 
-Every case reads the same records, with a plain count before and after it; the growth is that over the
-count. What each case comes to is compared with what a few lines of plain Python make of the records.
+All in this process. Every case reads the same records, with a plain count before and after it; the
+growth is that over the count. What each case comes to is compared with what a few lines of plain Python
+make of the records.
 """
 
 from __future__ import annotations
