@@ -33,6 +33,8 @@ from tests.streams.worker import RunningWorker
 LOOK_SECONDS = 0.05
 #: What has not come by then does not come.
 PATIENCE_SECONDS = 120.0
+#: Of several workers one must have read so much of a feed for its speed to be told.
+WORTH_TELLING = 0.1
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 FULL_MINUTES = range(START, START + MINUTES * MINUTE, MINUTE)
 
@@ -216,12 +218,15 @@ def _alerts(where: Settings) -> int:
 
 
 def _outcome(feed: Feed, before: Sequence[Look], after: Sequence[Look]) -> Outcome:
-    events = [late.records(feed) - early.records(feed) for early, late in zip(before, after, strict=True)]
-    cpu_seconds = [late.cpu_seconds - early.cpu_seconds for early, late in zip(before, after, strict=True)]
+    pairs = list(zip(before, after, strict=True))
+    events = [late.records(feed) - early.records(feed) for early, late in pairs]
+    cpu_seconds = [late.cpu_seconds - early.cpu_seconds for early, late in pairs]
     outcome = Outcome(sum(events), after[0].at - before[0].at, sum(cpu_seconds), 0.0)
-    if len(events) > 1:
-        outcome.each = [number / seconds for number, seconds in zip(events, cpu_seconds, strict=True)]
-        if any(early.newest.keys() != late.newest.keys() for early, late in zip(before, after, strict=True)):
+    if len(pairs) > 1:
+        # One that joined when its share was almost read has shown nothing.
+        shares = zip(events, cpu_seconds, strict=True)
+        outcome.each = [read / seconds for read, seconds in shares if read > WORTH_TELLING * feed.events]
+        if any(early.newest.keys() != late.newest.keys() for early, late in pairs):
             outcome.problems.append("partitions went from one worker to the other while it was measured")
     return outcome
 
