@@ -42,6 +42,16 @@ log = structlog.get_logger(__name__)
 STOP_SECONDS = 15.0
 
 
+#: A worker without its disk reads all that is in a changelog. So what a later snapshot has replaced, and
+#: the marks that say so, must be compacted away soon: in Kafka's own gigabyte and day there is a lot.
+CHANGELOG = {
+    "max.message.bytes": LARGEST_MESSAGE_BYTES,
+    "compression.type": "producer",
+    "segment.bytes": 64 * 1024 * 1024,
+    "delete.retention.ms": 10 * 60 * 1000,
+}
+
+
 class Worker:
     """A Faust app with the hops of a configuration."""
 
@@ -78,7 +88,7 @@ class Worker:
             key_type=bytes,
             value_type=bytes,
             partitions=partitions,
-            extra_topic_configs={"max.message.bytes": LARGEST_MESSAGE_BYTES, "compression.type": "producer"},
+            extra_topic_configs=CHANGELOG,
         )
         return cast(SnapshotTable, table)
 
