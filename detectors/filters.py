@@ -18,21 +18,31 @@ from detectors.places import LONGEST, MISSING, OTHER, text
 T = TypeVar("T")
 
 Condition = Callable[[str], bool]
-Test = frozenset[str] | Condition
+
+
+class NoneOf(frozenset[str]):
+    """What a value must not be."""
+
+
+Test = frozenset[str] | NoneOf | Condition
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def event_test(condition: Scalar | list[Scalar] | Matcher) -> Test:
-    """What is asked of an event's field, as text: to be one of some, or to pass a condition.
+    """What is asked of an event's field, as text: to be one of some, or none of some, or to pass a condition.
 
     >>> event_test(["order", "purchase"]) == {"order", "purchase"}
     True
     """
     if not isinstance(condition, Matcher):
         wanted = _texts(condition)
-        if all(_is_itself(value) for value in wanted):
+        if all(map(_is_itself, wanted)):
             return wanted
+    elif condition.excluded is not None and condition == Matcher(excluded=condition.excluded):
+        unwanted = _texts(condition.excluded)
+        if all(map(_is_itself, unwanted)):
+            return NoneOf(unwanted)
     return _condition(condition)
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from detectors.aggregation import EXACT, ROUNDING, Aggregator, InSteps, exactly
 from detectors.config import Detector, Measure, Where
-from detectors.filters import Test, event_test
+from detectors.filters import NoneOf, Test, event_test
 from detectors.places import text
 from detectors.records import Event, Place, attribute
 
@@ -128,10 +128,11 @@ class Loop:
     def _test(self, name: str, test: Test) -> str:
         if callable(test):
             return f"{self._named(test)}(text({name}))"
+        excluded = isinstance(test, NoneOf)
         if len(test) == 1:
             (only,) = test
-            return f"{name} == {self._named(only)}"
-        return f"{name} in {self._named(test)}"
+            return f"{name} {'!=' if excluded else '=='} {self._named(only)}"
+        return f"{name} {'not in' if excluded else 'in'} {self._named(test)}"
 
     def _named(self, value: object) -> str:
         name = f"object_{len(self._objects)}"

@@ -82,11 +82,16 @@ def parse_all(format_: Format, raws: Sequence[bytes]) -> Parsed:
     events: list[Event] = []
     rows: list[int] = []
     bad: list[tuple[int, BadEvent]] = []
+    parse = format_.parse
     for row, raw in enumerate(raws):
         try:
-            found = format_.parse(raw)
+            found = parse(raw)
         except BadEvent as error:
             bad.append((row, error))
+            continue
+        if len(found) == 1:
+            events.append(found[0])
+            rows.append(row)
         else:
             events += found
             rows += [row] * len(found)

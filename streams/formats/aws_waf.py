@@ -174,8 +174,10 @@ class AwsWaf:
             bytes(record.ruleGroupList),
             bytes(record.nonTerminatingMatchingRules),
         )
-        event, make = self._event, self._make
-        return [make(event, time, record, verdict) for verdict in verdicts]
+        if len(verdicts) == 1:
+            # Most records; a loop would cost as much as the event.
+            return (self._make(self._event, time, record, verdicts[0]),)
+        return [self._make(self._event, time, record, verdict) for verdict in verdicts]
 
     def _second_look(self, raw: bytes) -> Any:
         try:
