@@ -33,7 +33,7 @@ from streams.progress import Tails
 from streams.score import ScoreHop
 from streams.settings import Settings
 from streams.tables import SnapshotTable
-from streams.transport import App, RawSchema, Transport
+from streams.transport import App, NoSecondLife, RawSchema, Transport
 from streams.watchdog import OtherClient, Watchdog
 
 log = structlog.get_logger(__name__)
@@ -98,7 +98,9 @@ class Worker:
         async def process(stream: StreamT[Any]) -> None:
             await self._stop_on_failure(hop.run(stream))
 
-        self.app.agent(topic, isolated_partitions=True, name=hop.table.name)(process)
+        self.app.agent(
+            topic, isolated_partitions=True, name=hop.table.name, supervisor_strategy=NoSecondLife
+        )(process)
 
     async def _forget(self, _: Any, revoked: set[TP], **__: Any) -> None:
         for hop in self.hops:

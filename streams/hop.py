@@ -25,7 +25,7 @@ from streams.metrics import Metrics, remove
 from streams.names import Names
 from streams.pace import Pace
 from streams.tables import Snapshot
-from streams.transport import App, BatchConsumer, Record
+from streams.transport import App, BatchConsumer, Fetched, Record
 
 log = structlog.get_logger(__name__)
 
@@ -131,9 +131,12 @@ class Hop(ABC, Generic[S]):
             self._last_taken[partition] = time.monotonic() - self.away(step)
         return step
 
-    def position(self, partition: int) -> int:
-        """The offset of the record that is taken next."""
-        return max(self.step(partition).offset + 1, self._passed_over.get(partition, 0))
+    def position(self, partition: int) -> int | None:
+        """The offset of the record that is taken next; None while it is not known where to begin."""
+        taken: int = self.step(partition).offset
+        positions = cast(BatchConsumer, self.app.consumer).positions
+        begin = positions.get(TP(self.topic, partition)) if taken < 0 else taken + 1
+        return None if begin is None else max(begin, self._passed_over.get(partition, 0))
 
     def pass_over(self, partition: int, end: int) -> None:
         """Take note that there is no record before an end of the log that has not been taken."""
@@ -177,8 +180,8 @@ class Hop(ABC, Generic[S]):
                 self.forget([partition])
             if step is not self.step(partition):
                 step, sent = self.step(partition), []
-            batch = cast(Sequence[Record], event.value)
-            if not self._stopping and await self._is_next(guard, step, partition, batch[0].offset):
+            batch = cast(Fetched, event.value)
+            if not self._stopping and await self._is_next(guard, partition, batch.begin):
                 async with self.locks[partition]:
                     sent += await self._process(step, partition, batch)
             # Tables can be written only while an event is processed, so the last one is held until it
@@ -197,14 +200,17 @@ class Hop(ABC, Generic[S]):
         pause = max(self.save_every, self.wiring.pace.pause)
         return self._stopping or time.monotonic() >= saved + pause
 
-    async def _is_next(self, guard: _Contiguity, step: S, partition: int, first: int) -> bool:
+    async def _is_next(self, guard: _Contiguity, partition: int, begin: int) -> bool:
         """Whether a batch goes on where the step is; what is missing before it is asked for."""
-        if guard.missing(step.offset, first):
-            log.warning("records_missing", topic=self.topic, partition=partition, from_offset=step.offset + 1)
-            consumer = cast(BatchConsumer, self.app.consumer)
-            await consumer.seek_back({TP(self.topic, partition): step.offset + 1})
+        position = self.position(partition)
+        if position is None:
             return False
-        return not guard.stale(step.offset, first)
+        if guard.missing(position, begin):
+            log.warning("records_missing", topic=self.topic, partition=partition, from_offset=position)
+            consumer = cast(BatchConsumer, self.app.consumer)
+            await consumer.seek_back({TP(self.topic, partition): position})
+            return False
+        return not guard.stale(position, begin)
 
     async def _process(self, step: S, partition: int, batch: Sequence[Record]) -> list[Awaitable[Any]]:
         self._last_taken[partition] = time.monotonic()
@@ -274,27 +280,27 @@ class Hop(ABC, Generic[S]):
 
 
 class _Contiguity:
-    """Tells records that Faust lost on the way, in a rebalance, from offsets that never existed.
+    """Tells records that Faust lost on the way, in a rebalance, from such as the log has lost.
 
-    After a gap the missing records are asked for once. If the same batch comes again the log has a
-    hole there, as logs with transactions or compaction have; what was fetched before is stale.
+    After a gap the missing records are asked for once. If what comes begins where it began before, retention
+    has deleted them; what comes from behind there was fetched before.
     """
 
     def __init__(self) -> None:
         self._asked: int | None = None
 
-    def missing(self, taken: int, first: int) -> bool:
+    def missing(self, position: int, begin: int) -> bool:
         """Whether records before a batch are to be asked for."""
-        if taken < 0 or first <= taken + 1 or self._asked is not None:
+        if begin <= position or self._asked is not None:
             return False
-        self._asked = first
+        self._asked = begin
         return True
 
-    def stale(self, taken: int, first: int) -> bool:
+    def stale(self, position: int, begin: int) -> bool:
         """Whether a batch was fetched before the missing records were asked for."""
         if self._asked is None:
             return False
-        if first > max(self._asked, taken + 1):
+        if begin > max(self._asked, position):
             return True
         self._asked = None
         return False

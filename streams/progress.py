@@ -26,18 +26,15 @@ def assigned(app: App, hop: Hop[Any]) -> list[int]:
     return sorted(tp.partition for tp in app.consumer.assignment() if tp.topic == hop.topic)
 
 
-async def lag(app: App, hop: Hop[Any], partition: int) -> int | None:
-    """Records in the log that the hop has not taken; None while the broker has not just said."""
+def lag(app: App, hop: Hop[Any], partition: int) -> int | None:
+    """Records in the log that the hop has not taken; None while that is not known."""
     consumer = cast(BatchConsumer, app.consumer)
     tp = TP(hop.topic, partition)
     end = consumer.log_end(tp)
     if end is None:
         return None
     position = hop.position(partition)
-    if position == 0 and (fetched := await consumer.fetched(tp)) is not None and fetched >= end:
-        # Nothing was ever taken, and nothing is there: what there was has been deleted.
-        return 0
-    return max(0, end - position)
+    return None if position is None else max(0, end - position)
 
 
 class Tails:
@@ -58,7 +55,7 @@ class Tails:
         """Look once; also brings the lag up to date."""
         for hop in self._hops:
             for partition in assigned(self._app, hop):
-                behind = await lag(self._app, hop, partition)
+                behind = lag(self._app, hop, partition)
                 if behind is None:
                     continue
                 hop.wiring.metrics.lag.labels(hop.topic, str(partition)).set(behind)
@@ -68,7 +65,7 @@ class Tails:
     async def _look_at_tail(self, hop: Hop[Any], tp: TP) -> None:
         consumer = cast(BatchConsumer, self._app.consumer)
         position, end, fetched = hop.position(tp.partition), consumer.log_end(tp), await consumer.fetched(tp)
-        if position == 0 or end is None or fetched is None or fetched < end:
+        if position is None or end is None or fetched is None or fetched < end:
             return
         before = self._looks.get(tp)
         looks = before[2] + 1 if before is not None and before[:2] == (position, end) else 1

@@ -27,7 +27,7 @@ async def tick(app: App, folds: Sequence[FoldHop]) -> None:
             if hop.locks[partition].locked():
                 continue
             async with hop.locks[partition]:
-                if await lag(app, hop, partition) != 0 or partition not in assigned(app, hop):
+                if lag(app, hop, partition) != 0 or partition not in assigned(app, hop):
                     continue
                 silent = hop.seconds_since_taken(partition)
                 if silent >= timeout:

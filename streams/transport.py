@@ -1,14 +1,15 @@
 """Faust's Kafka transport, made to move batches and to start where the state says.
 
 All that reaches into Faust beyond its public interface is in this file, and `tests/streams/
-test_transport.py` fails loudly when Faust or aiokafka change under it. It differs in five ways:
+test_transport.py` fails loudly when Faust or aiokafka change under it. It differs in six ways:
 
 - What was fetched of a partition arrives as one Faust message whose value is the list of records, as
   aiokafka's decoder in C made them: Faust's and aiokafka's own work then costs nothing per event.
 - The read position belongs to the snapshot, not to the consumer group: after every assignment
-  reading starts behind the last record that the snapshot contains, and a batch that is read again
-  is delivered again. Whoever reads knows from its snapshot what it already contains.
+  reading starts behind the last record that the snapshot contains, or at the beginning, and a batch
+  that is read again is delivered again. Whoever reads knows from its snapshot what it already contains.
 - Acknowledging a batch acknowledges all before it, so there are no gaps to keep lists of.
+- A loop whose partition went elsewhere is not started again.
 - A batch that arrives before Faust knows its partition does not end the fetch loop.
 - A changelog that is so new that nobody has heard of its partitions is not taken for a wrong one.
 """
@@ -28,6 +29,9 @@ from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaErro
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT
 from faust.types.tuples import Message
+from mode import OneForOneSupervisor, ServiceT
+
+from detectors.state import WAY_OUT, StateError
 
 log = structlog.get_logger(__name__)
 
@@ -64,13 +68,13 @@ class Batch(NamedTuple):
     timestamp_type: int | None
     headers: Sequence[Any]
     key: bytes | None
-    value: Sequence[Record]
+    value: Fetched
     checksum: int | None
     serialized_key_size: int
     serialized_value_size: int
 
     @classmethod
-    def of(cls, tp: TP, records: Sequence[Record]) -> Batch:
+    def of(cls, tp: TP, records: Fetched) -> Batch:
         """The records of a partition, which are not empty, as one."""
         last = records[-1]
         return cls(tp.topic, tp.partition, last.offset, last.timestamp, None, (), None, records, None, 0, 0)
@@ -101,8 +105,23 @@ class App(faust.App):
         return not self.rebalancing and not self.in_recovery and bool(recovery.completed.is_set())
 
 
+class NoSecondLife(OneForOneSupervisor):
+    """Lets go of a loop that has ended: its partition went elsewhere, or the worker is about to stop.
+
+    Faust would start it again. Then two of them read a partition that comes back, until after some
+    rebalances the worker gives up for too many restarts.
+    """
+
+    async def restart_services(self, services: list[ServiceT]) -> None:
+        """Start none of them."""
+        self.discard(*services)
+
+
 class BatchConsumer(driver.Consumer):
     """Consumes in batches, from where the snapshots say."""
+
+    #: Where reading began after the last assignment, once that is known.
+    positions: Mapping[TP, int] = {}
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109
         fetched = await super()._getmany(active_partitions, timeout)
@@ -112,23 +131,36 @@ class BatchConsumer(driver.Consumer):
             if tp.topic in changelogs:
                 batches[tp] = [_complete(tp, record) for record in records]
             elif records:
-                batches[tp] = [Batch.of(tp, records)]
+                batches[tp] = [Batch.of(tp, cast(Fetched, records))]
                 # Faust drops what is at or below the greatest offset it has delivered, and a seek
                 # that races with delivery does not reset that.
                 self._read_offset[tp] = None
         return batches
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek every partition to its snapshot, or where there is none to what was committed."""
-        positions = dict(await super().seek_to_committed())
+        """Seek every partition to its snapshot, or where there is none to the beginning of its log.
+
+        What the group has committed decides nothing: without the state that it was committed with, going
+        on from there would leave out what came before.
+
+        Raises:
+            StateError: a snapshot contains more than there is in the log.
+        """
         snapshots = cast(App, self.app).snapshot_offsets
-        seeks = {}
-        for tp in self.assignment():
-            contained = snapshots[tp.topic](tp.partition) if tp.topic in snapshots else None
-            if contained is not None:
-                seeks[tp] = contained + 1
-        await self.seek_back(seeks)
-        return {**positions, **seeks}
+        ours = [tp for tp in self.assignment() if tp.topic in snapshots]
+        begins, ends = await self.earliest_offsets(*ours), await self.highwaters(*ours)
+        self.positions = {}
+        for tp in ours:
+            contained = snapshots[tp.topic](tp.partition)
+            self.positions[tp] = begins[tp] if contained is None else contained + 1
+            if self.positions[tp] > max(begins[tp], ends[tp]):
+                message = (
+                    f"the state contains {tp.topic}[{tp.partition}] up to offset {contained}, but its log "
+                    f"ends at {ends[tp]}: it is not the log that was read; {WAY_OUT}"
+                )
+                raise StateError(message)
+        await self.seek_back(self.positions)
+        return self.positions
 
     def log_end(self, tp: TP) -> int | None:
         """The end of a partition's log, as of a poll just now; None where it is not known or not ours.
@@ -161,9 +193,10 @@ class BatchConsumer(driver.Consumer):
             await self._thread.call_thread(_check, self._thread._consumer._coordinator)
 
     async def seek_back(self, positions: Mapping[TP, int]) -> None:
-        """Read again from these offsets."""
-        if positions:
-            await self._thread.seek_wait(positions)
+        """Read again from these offsets, as far as the partitions are still ours."""
+        ours = {tp: offset for tp, offset in positions.items() if tp in self.assignment()}
+        if ours:
+            await self._thread.seek_wait(ours)
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions a topic has; None while that is not known.
@@ -215,6 +248,18 @@ async def _check(coordinator: Any) -> None:
     coordinator.check_errors()
 
 
+class Fetched(list[Record]):
+    """Records of one partition that were fetched together, and the offset that was asked for.
+
+    There is no record from there to the first of them: what is missing there was never one, but the marker of
+    a transaction, or was removed by compaction.
+    """
+
+    def __init__(self, begin: int, records: Sequence[Record]) -> None:
+        super().__init__(records)
+        self.begin = begin
+
+
 class WholeFetch(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types here
     """What was fetched of a partition, handed out at once: record by record it costs three times as much."""
 
@@ -222,7 +267,7 @@ class WholeFetch(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no 
         """All records, as they were decoded."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return []
-        records = decoded(self._partition_records)
+        records = Fetched(self._partition_records.next_fetch_offset, decoded(self._partition_records))
         self._update_position()
         # It refers to what it iterates over: a cycle that would keep what was fetched in memory.
         self._partition_records._records_iterator = None

@@ -91,7 +91,7 @@ class Watchdog:
             TP(hop.topic, partition): hop.position(partition)
             for hop in self._hops
             for partition in assigned(app, hop)
-            if await lag(app, hop, partition) != 0
+            if lag(app, hop, partition) != 0
         }
 
     async def _acquit(self, suspects: Sequence[tuple[TP | str, Any]]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from detectors.places import shard_of
 from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams import topics
-from tests.streams.test_worker import (
+from tests.streams.truth import (
     backtested,
     configuration,
     in_order,

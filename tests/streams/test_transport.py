@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import ConsumerRecord
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -16,9 +17,10 @@ from faust.transport.consumer import Consumer as BaseConsumer
 from faust.transport.consumer import ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from mode import OneForOneSupervisor
 
 from streams.hop import _Contiguity
-from streams.transport import Batch, BatchConsumer, WholeFetch, _complete, decoded
+from streams.transport import Batch, BatchConsumer, Fetched, WholeFetch, _complete, decoded
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,8 @@ def test_the_methods_that_are_overridden_still_have_their_shape(owner, name, par
         (driver.Consumer._to_message, ["record.offset", "record.value", "record.serialized_value_size"]),
         (fetcher.Fetcher._proc_fetch_request, ["self._records[tp] = FetchResult("]),
         (fetcher.FetchResult.getall, ["self._update_position()", "self._partition_records = None"]),
+        (GroupCoordinator.check_errors, ["self._coordination_task", "raise exc"]),
+        (OneForOneSupervisor._supervisor.fun, ["self.restart_services(to_restart)"]),
         (Recovery._resume_streams, ["consumer.perform_seek()", "self.completed.set()"]),
     ],
 )
@@ -67,7 +71,7 @@ def test_a_batch_has_every_attribute_of_a_record_that_faust_reads():
 
 
 def test_a_batch_stands_at_its_last_record():
-    records = [record(offset=3), record(offset=4)]
+    records = Fetched(2, [record(offset=3), record(offset=4)])
     batch = Batch.of(TP("t", 0), records)
     assert (batch.offset, batch.value) == (4, records)
 
@@ -86,14 +90,20 @@ def test_records_handed_out_at_once_are_those_that_aiokafka_hands_out_one_by_one
     assert at_once.next_fetch_offset == one_by_one.next_fetch_offset == 30
 
 
-def test_what_was_fetched_is_let_go_without_a_collector():
+def whole_fetch(log, position):
+    """What was fetched of a partition that is assigned, and what aiokafka keeps of it."""
+    fetched = fetcher.PartitionRecords(TP("t", 0), MemoryRecords(log), None, position, None, None, True, 0)
     whole = WholeFetch.__new__(WholeFetch)
-    fetched = fetcher.PartitionRecords(TP("t", 0), MemoryRecords(sent(0, 0)), None, 0, None, None, True, 0)
-    gone = weakref.ref(fetched)
     whole._partition_records = fetched
     whole._topic_partition = TP("t", 0)
     whole.check_assignment = lambda _: True
     whole._update_position = lambda: None
+    return whole, fetched
+
+
+def test_what_was_fetched_is_let_go_without_a_collector():
+    whole, fetched = whole_fetch(sent(0, codec=0), position=0)
+    gone = weakref.ref(fetched)
     del fetched
     gc.disable()
     try:
@@ -139,24 +149,27 @@ def test_acknowledging_a_batch_acknowledges_all_before_it():
 
 def test_records_that_were_lost_on_the_way_are_asked_for_once():
     guard = _Contiguity()
-    assert guard.missing(taken=10, first=15)
+    assert guard.missing(position=11, begin=15)
     # Fetched before the seek: comes after the gap, so it waits.
-    assert not guard.missing(taken=10, first=18)
-    assert guard.stale(taken=10, first=18)
+    assert not guard.missing(position=11, begin=18)
+    assert guard.stale(position=11, begin=18)
     # The answer to the seek.
-    assert not guard.stale(taken=10, first=11)
-    assert not guard.stale(taken=17, first=18)
+    assert not guard.stale(position=11, begin=11)
+    assert not guard.stale(position=18, begin=18)
 
 
-def test_a_hole_in_the_log_is_accepted_when_it_is_still_there():
+def test_what_the_log_has_lost_is_accepted_when_it_is_still_lost():
     guard = _Contiguity()
-    assert guard.missing(taken=10, first=15)
-    assert not guard.missing(taken=10, first=15)
-    assert not guard.stale(taken=10, first=15)
+    assert guard.missing(position=11, begin=15)
+    assert not guard.missing(position=11, begin=15)
+    assert not guard.stale(position=11, begin=15)
 
 
-def test_the_first_batch_of_a_partition_may_begin_anywhere():
-    assert not _Contiguity().missing(taken=-1, first=1000)
+def test_offsets_without_records_are_no_gap():
+    whole, _ = whole_fetch(sent(10, codec=0), position=3)
+    records = whole.getall()
+    assert (records.begin, records[0].offset) == (3, 10)
+    assert not _Contiguity().missing(position=3, begin=records.begin)
 
 
 def record(offset):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from streams import topics
-from tests.streams.test_worker import configuration, send, traffic
+from tests.streams.truth import configuration, send, traffic
 from tests.streams.worker import running_worker
 
 
