@@ -1,7 +1,7 @@
 """Faust's Kafka transport, made to move batches and to start where the state says.
 
 All that reaches into Faust beyond its public interface is in this file, and `tests/streams/
-test_transport.py` fails loudly when Faust or aiokafka change under it. It differs in six ways:
+test_transport.py` fails loudly when Faust or aiokafka change under it. It differs in seven ways:
 
 - What was fetched of a partition arrives as one Faust message whose value is the list of records, as
   aiokafka's decoder in C made them: Faust's and aiokafka's own work then costs nothing per event.
@@ -11,6 +11,7 @@ test_transport.py` fails loudly when Faust or aiokafka change under it. It diffe
 - Acknowledging a batch acknowledges all before it, so there are no gaps to keep lists of.
 - A loop whose partition went elsewhere is not started again.
 - A batch that arrives before Faust knows its partition does not end the fetch loop.
+- A topic that is written to is one that the broker is asked about.
 - A changelog that is so new that nobody has heard of its partitions is not taken for a wrong one.
 """
 
@@ -306,10 +307,31 @@ def _complete(tp: TP, record: Any) -> ConsumerRecord:
     )  # fmt: skip
 
 
+class Producer(driver.Producer):
+    """Keeps asking the broker about every topic that it writes to.
+
+    aiokafka forgets a topic that it knew from the start as soon as it asks for some by name, and what
+    was to be sent there waits until the next record for that topic comes, which may wait for it.
+    """
+
+    async def on_start(self) -> None:
+        """Start, and track topics."""
+        await super().on_start()
+        client = cast(Any, self._producer).client
+        wait_on_metadata = client._wait_on_metadata
+
+        async def tracked(topic: str) -> Any:
+            client.add_topic(topic)
+            return await wait_on_metadata(topic)
+
+        client._wait_on_metadata = tracked
+
+
 class Transport(driver.Transport):
     """Faust's transport for Kafka with a consumer of batches."""
 
     Consumer: ClassVar[type[BatchConsumer]] = BatchConsumer
+    Producer: ClassVar[type[driver.Producer]] = Producer
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import CorruptRecordException
@@ -36,6 +37,8 @@ from streams.transport import Batch, BatchConsumer, Fetched, WholeFetch, _comple
         (BaseConsumer, "perform_seek", ["self"]),
         (driver.AIOKafkaConsumerThread, "seek_wait", ["self", "partitions"]),
         (fetcher.FetchResult, "getall", ["self", "max_records"]),
+        (AIOKafkaClient, "_wait_on_metadata", ["self", "topic"]),
+        (AIOKafkaClient, "add_topic", ["self", "topic"]),
     ],
 )
 def test_the_methods_that_are_overridden_still_have_their_shape(owner, name, parameters):
