@@ -122,9 +122,11 @@ class Core:
 
     def _fold(self, minute: int) -> Iterator[Partial | Watermark]:
         for partition, fold in enumerate(self._folds):
-            for _, record in self.load.events(minute, partition):
-                fold.fold(self._offset, NO_TIMESTAMP, self._parse(record))
-                self._offset += 1
+            records = (record for _, record in self.load.events(minute, partition))
+            events = [event for record in records for event in self._parse(record)]
+            offsets = range(self._offset, self._offset + len(events))
+            fold.fold_all(offsets, [NO_TIMESTAMP] * len(events), events, offsets[-1], NO_TIMESTAMP)
+            self._offset = offsets.stop
             yield from fold.ready()
 
     def snapshot(self, bootstrap: str, directory: Path, offset: int) -> Snapshot:
