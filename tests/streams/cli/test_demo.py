@@ -107,9 +107,7 @@ def test_incidents_that_open_and_close_are_told(story: Story, timeline: Timeline
     assert story.ok
 
 
-def test_an_update_of_a_group_that_was_open_before_opens_nothing(
-    story: Story, timeline: Timeline
-) -> None:
+def test_an_update_of_a_group_that_was_open_before_opens_nothing(story: Story, timeline: Timeline) -> None:
     incident = timeline.expected[0]
     story.hear(time.time(), told(incident, "UPDATED"))
     story.hear(time.time(), told(incident, "CLOSED"))
