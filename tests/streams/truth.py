@@ -168,7 +168,11 @@ class Flow:
         part = list(itertools.islice(self._rest, int(len(traffic()) * share)))
         # A broker that is away for a while must not make it give up, nor send anything twice.
         producer = KafkaProducer(
-            **self.settings.kafka_client(), linger_ms=5, delivery_timeout_ms=SECONDS * 1000
+            **self.settings.kafka_client(),
+            linger_ms=5,
+            bootstrap_timeout_ms=SECONDS * 1000,
+            delivery_timeout_ms=SECONDS * 1000,
+            reconnect_backoff_max_ms=500,
         )
         try:
             send(producer, self.topic, iter(part))
