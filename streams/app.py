@@ -33,6 +33,7 @@ from streams.progress import Tails
 from streams.score import ScoreHop
 from streams.settings import Settings
 from streams.tables import SnapshotTable
+from streams.topics import BROKER_TIME
 from streams.transport import App, NoSecondLife, RawSchema, Transport
 from streams.watchdog import OtherClient, Watchdog
 
@@ -45,6 +46,7 @@ STOP_SECONDS = 15.0
 #: A worker without its disk reads all that is in a changelog. So what a later snapshot has replaced, and
 #: the marks that say so, must be compacted away soon: in Kafka's own gigabyte and day there is a lot.
 CHANGELOG = {
+    **BROKER_TIME,
     "max.message.bytes": LARGEST_MESSAGE_BYTES,
     "compression.type": "producer",
     "segment.bytes": 64 * 1024 * 1024,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -36,6 +35,8 @@ class FoldStep:
         self._names = wiring.names
         self._metrics = wiring.metrics
         self._partitions = wiring.partials
+        #: The last record that an earlier run took, until it is known how long ago that was.
+        self._from_before: int | None = None if fold.arrived is None else fold.offset
         # From the start there is a count of what was read, even if all of it is refused.
         wiring.metrics.events.labels(source)
 
@@ -104,6 +105,13 @@ class FoldStep:
         if fold.newest is not None:
             metrics.last_event.labels(self._source, str(fold.partition)).set(fold.newest / 1000)
 
+    def silence_at_start(self, now: int) -> float | None:
+        """How long ago the last record came, in seconds; None if it came in this run, or that was said."""
+        before, self._from_before = self._from_before, None
+        if before != self.offset or self.fold.arrived is None:
+            return None
+        return max(0.0, (now - self.fold.arrived) / 1000)
+
     def save(self) -> Snapshot:
         """The open intervals, which are all there is."""
         return Snapshot(self.offset, state.encode(self.fold.save()))
@@ -142,10 +150,15 @@ class FoldHop(Hop[FoldStep]):
         self._fields = wiring.config.fields_of(source)
         self._format = make_format(source, wiring.config.sources[source], self._fields)
 
-    def away(self, step: FoldStep) -> float:
-        """A silence has lasted since the last record came, not since the worker was started again."""
-        arrived = step.fold.arrived
-        return 0.0 if arrived is None else max(0.0, time.time() - arrived / 1000)
+    def hear_time(self, partition: int, now: int) -> None:
+        """Count a silence from the last record on, though the worker was started again since.
+
+        By the clock of the broker, in milliseconds: that of the host may have jumped.
+        """
+        step = self._steps.get(partition)
+        silence = None if step is None else step.silence_at_start(now)
+        if silence is not None:
+            self.was_silent(partition, silence)
 
     def load(self, partition: int, head: bytes | None) -> FoldStep:
         """Make the step of a source partition."""

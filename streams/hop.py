@@ -113,10 +113,6 @@ class Hop(ABC, Generic[S]):
     def load(self, partition: int, head: bytes | None) -> S:
         """Make the step of a partition from the head of its snapshot."""
 
-    def away(self, step: S) -> float:
-        """For how long nothing was taken when the step was loaded, in seconds."""
-        return 0.0
-
     def snapshot_offset(self, partition: int) -> int | None:
         """The last record in the snapshot of a partition; None where there is none."""
         return tables.contained(self.table, partition)
@@ -128,7 +124,7 @@ class Hop(ABC, Generic[S]):
             head, pieces = tables.read(self.table, partition)
             step = self._steps[partition] = self.load(partition, head)
             self._stored[partition] = pieces | step.referred()
-            self._last_taken[partition] = time.monotonic() - self.away(step)
+            self._last_taken[partition] = time.monotonic()
         return step
 
     def position(self, partition: int) -> int | None:
@@ -145,6 +141,10 @@ class Hop(ABC, Generic[S]):
     def seconds_since_taken(self, partition: int) -> float:
         """How long ago the last record of a partition came."""
         return time.monotonic() - self._last_taken[partition]
+
+    def was_silent(self, partition: int, seconds: float) -> None:
+        """Take note that the last record of an assigned partition came so long ago."""
+        self._last_taken[partition] = time.monotonic() - seconds
 
     def forget(self, partitions: Iterable[int]) -> None:
         """Drop the steps of partitions: they may be no longer ours, and change elsewhere."""

@@ -16,11 +16,13 @@ from streams.transport import App
 
 #: A silent partition says so this often; the receiver believes it from the second time on.
 EVERY_SECONDS = 0.4
+#: Kafka's number for LogAppendTime.
+STAMPED_BY_BROKER = 1
 
 
 async def tick(app: App, folds: Sequence[FoldHop]) -> None:
     """Publish what the silent partitions of all sources hold, and that they are silent."""
-    sent: list[Awaitable[Any]] = []
+    told: list[tuple[FoldHop, int, list[Awaitable[Any]]]] = []
     for hop in folds:
         timeout = hop.wiring.config.sources[hop.source].idle_timeout.total_seconds()
         for partition in assigned(app, hop):
@@ -31,8 +33,12 @@ async def tick(app: App, folds: Sequence[FoldHop]) -> None:
                     continue
                 silent = hop.seconds_since_taken(partition)
                 if silent >= timeout:
-                    sent += await hop.publish(hop.step(partition).tick(silent))
-    await asyncio.gather(*sent)
+                    sent = await hop.publish(hop.step(partition).tick(silent))
+                    told.append((hop, partition, sent))
+    for hop, partition, sent in told:
+        for record in await asyncio.gather(*sent):
+            if record.timestamp_type == STAMPED_BY_BROKER:
+                hop.hear_time(partition, record.timestamp)
 
 
 async def forever(every: float, act: Any, *arguments: Any) -> None:

@@ -22,6 +22,10 @@ from streams.settings import Settings
 #: Settings of an existing topic that are worth a word when they differ.
 _MATTERS = ("cleanup.policy", "retention.ms", "message.timestamp.type", "max.message.bytes")
 
+#: Records are as old as their stay on the broker. With the worker's time stamps retention would delete those
+#: of a replay as soon as they arrive, and the broker would refuse those of a clock that is an hour ahead.
+BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
+
 #: The latest record of each key, and that one for as long as the topic keeps anything.
 _COMPACT = {"cleanup.policy": "compact,delete"}
 
@@ -52,23 +56,24 @@ def internal_topics(settings: Settings, shards: int = 1) -> list[Topic]:
 
     A partition is what one worker scores at a time: each of the `shards` of a detector has one of its own.
     """
-    # What is replayed carries old event times: with the producer's time stamps retention would delete
-    # it as soon as it arrives.
-    replayed = {"message.timestamp.type": "LogAppendTime"}
     topics = {
-        "partials": ("what one source partition holds of one interval", {**_delete(14), **replayed}),
-        "scores": ("the scores of every series in one interval", {**_delete(90), **replayed}),
-        "groups": ("the latest state of each anomaly group", {**_delete(90), **_COMPACT, **replayed}),
+        "partials": ("what one source partition holds of one interval", _delete(14)),
+        "scores": ("the scores of every series in one interval", _delete(90)),
+        "groups": ("the latest state of each anomaly group", {**_delete(90), **_COMPACT}),
         "alerts": ("what people are told", _delete(90)),
         "dead-letters": ("input that could not be read, with its coordinates", _delete(14)),
     }
-    size = {"max.message.bytes": str(LARGEST_MESSAGE_BYTES), "compression.type": "producer"}
+    all_have = {
+        "max.message.bytes": str(LARGEST_MESSAGE_BYTES),
+        "compression.type": "producer",
+        **BROKER_TIME,
+    }
     return [
         Topic(
             f"{settings.prefix}.{name}",
             purpose,
             max(settings.partitions, shards if name == "partials" else 1),
-            {**config, **size},
+            {**config, **all_have},
         )
         for name, (purpose, config) in topics.items()
     ]
