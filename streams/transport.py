@@ -1,13 +1,14 @@
 """Faust's Kafka transport, made to move batches and to start where the state says.
 
 All that reaches into Faust beyond its public interface is in this file, and `tests/streams/
-test_transport.py` fails loudly when Faust or aiokafka change under it. It differs in seven ways:
+test_transport.py` fails loudly when Faust or aiokafka change under it. It differs in eight ways:
 
 - What was fetched of a partition arrives as one Faust message whose value is the list of records, as
   aiokafka's decoder in C made them: Faust's and aiokafka's own work then costs nothing per event.
 - The read position belongs to the snapshot, not to the consumer group: after every assignment
   reading starts behind the last record that the snapshot contains, or at the beginning, and a batch
   that is read again is delivered again. Whoever reads knows from its snapshot what it already contains.
+- Partitions that are silent do not keep the others waiting: each question to a broker is a short one.
 - Acknowledging a batch acknowledges all before it, so there are no gaps to keep lists of.
 - A loop whose partition went elsewhere is not started again.
 - A batch that arrives before Faust knows its partition does not end the fetch loop.
@@ -36,7 +37,9 @@ from detectors.state import WAY_OUT, StateError
 
 log = structlog.get_logger(__name__)
 
-#: What was heard of a partition's end so long ago still holds; an idle poll takes 1.5 s at most.
+#: How long a broker waits for something to fetch.
+WAIT_MILLISECONDS = 100
+#: What was heard of a partition's end so long ago still holds.
 FRESH_SECONDS = 3.0
 #: How often a batch that nobody expects is read again before the worker gives up.
 ATTEMPTS = 20
@@ -118,8 +121,24 @@ class NoSecondLife(OneForOneSupervisor):
         self.discard(*services)
 
 
+class ImpatientThread(driver.AIOKafkaConsumerThread):
+    """Faust's thread of the consumer, which does not wait for long where there is nothing to fetch.
+
+    aiokafka asks a broker one thing at a time: while it waits for what silent partitions may have,
+    nothing is fetched of the others. Faust lets it wait for a second and a half.
+    """
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = WAIT_MILLISECONDS
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """Consumes in batches, from where the snapshots say."""
+
+    def _new_consumer_thread(self) -> ImpatientThread:
+        return ImpatientThread(self, loop=self.loop, beacon=self.beacon)
 
     #: Where reading began after the last assignment, once that is known.
     positions: Mapping[TP, int] = {}

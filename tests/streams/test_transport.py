@@ -6,7 +6,7 @@ import weakref
 from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -36,6 +36,7 @@ from streams.transport import Batch, BatchConsumer, Fetched, WholeFetch, _comple
         (BaseConsumer, "on_buffer_full", ["self", "tp"]),
         (BaseConsumer, "perform_seek", ["self"]),
         (driver.AIOKafkaConsumerThread, "seek_wait", ["self", "partitions"]),
+        (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ["self", "transport"]),
         (fetcher.FetchResult, "getall", ["self", "max_records"]),
         (AIOKafkaClient, "_wait_on_metadata", ["self", "topic"]),
         (AIOKafkaClient, "add_topic", ["self", "topic"]),
@@ -53,6 +54,8 @@ def test_the_methods_that_are_overridden_still_have_their_shape(owner, name, par
         (BaseConsumer._drain_messages, ["get_read_offset(tp)", "offset >= r_offset", "callback(message)"]),
         (BaseConsumer.track_message, ["self._unacked_messages.add(message)", "self._on_message_in"]),
         (BaseConsumer._filter_committable_offsets, ["self._new_offset(tp)"]),
+        (driver.Consumer._new_consumer_thread, ["(self, loop=self.loop, beacon=self.beacon)"]),
+        (AIOKafkaConsumer.start, ["fetch_max_wait_ms=self._fetch_max_wait_ms"]),
         (driver.Consumer._to_message, ["record.offset", "record.value", "record.serialized_value_size"]),
         (fetcher.Fetcher._proc_fetch_request, ["self._records[tp] = FetchResult("]),
         (fetcher.FetchResult.getall, ["self._update_position()", "self._partition_records = None"]),
