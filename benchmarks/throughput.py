@@ -28,7 +28,7 @@ from benchmarks.contest.outcomes import Arena, Outcome
 from streams.broker import Broker
 from streams.kafka_runtime import JARS
 
-EVENTS = 2_000_000
+EVENTS = 4_000_000
 #: With fewer, partitions differ too much in how far they are.
 FEWEST = 20_000
 ROUNDS = 3

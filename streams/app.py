@@ -180,7 +180,7 @@ def _faust_app(settings: Settings) -> App:
         # assignment that it had before it was killed, so its address must be as durable as its name.
         canonical_url=None if settings.instance is None else URL(f"http://{settings.instance}"),
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=1024 * 1024,
+        consumer_max_fetch_size=2 * 1024 * 1024,
         producer_max_request_size=LARGEST_MESSAGE_BYTES,
         producer_linger=0.005,
         broker_session_timeout=10.0,
@@ -190,7 +190,7 @@ def _faust_app(settings: Settings) -> App:
         stream_wait_empty=False,
         store="rocksdb://?driver=rocksdict",
         datadir=str(tables),
-        table_standby_replicas=0,
+        table_standby_replicas=settings.standby,
         topic_replication_factor=settings.replication,
         topic_disable_leader=True,
         web_bind=settings.web_host,

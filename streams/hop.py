@@ -31,8 +31,9 @@ log = structlog.get_logger(__name__)
 
 #: How long the event loop is kept from others at a time.
 SLICE_SECONDS = 0.05
-#: How often a hop that waits to save looks whether there is something to read.
-LOOK_SECONDS = 0.02
+#: How often a hop that waits to save looks whether there is something to read; more often at first, since
+#: under load the next batch comes at once.
+LOOK_SECONDS, SHORTEST_LOOK_SECONDS = 0.02, 0.001
 
 
 class Message(NamedTuple):
@@ -183,11 +184,15 @@ class Hop(ABC, Generic[S]):
             batch = cast(Fetched, event.value)
             if not self._stopping and await self._is_next(guard, partition, batch.begin):
                 async with self.locks[partition]:
-                    sent += await self._process(step, partition, batch)
+                    # Unless a rebalance has taken the partition while we waited.
+                    if self._steps.get(partition) is step:
+                        sent += await self._process(step, partition, batch)
             # Tables can be written only while an event is processed, so the last one is held until it
             # is time to save, or until there is another.
-            while queue.empty() and not self._is_time_to_save(saved):  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_SECONDS)
+            pause = SHORTEST_LOOK_SECONDS
+            while queue.empty() and not self._is_time_to_save(saved):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LOOK_SECONDS)
             if self._is_time_to_save(saved):
                 await asyncio.gather(*sent)
                 # Not if a rebalance has dropped the step meanwhile: its partition is read again from the

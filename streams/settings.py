@@ -49,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: Path | None = None
     #: Static membership: a worker that comes back under this name keeps its partitions.
     instance: str | None = None
+    #: So many other workers keep a copy of the state of each partition, to take over without a recovery.
+    standby: Annotated[int, Meta(ge=0)] = 0
 
     def __repr__(self) -> str:
         masked = {name: "***" if name == "password" and value else value for name, value in _items(self)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -39,9 +40,9 @@ class SnapshotTable(faust.Table[bytes, bytes]):
 
 #: A record of the changelog is at most about this large; a larger head is stored in pieces.
 PIECE = 512 * 1024
-#: What a head begins with: the last offset that the snapshot contains, and how many pieces it has
-#: beside it, so that the offset can be read without the rest.
-_PREFIX = struct.Struct(">qI")
+#: What a head begins with: the last offset that the snapshot contains, how many pieces it has beside it,
+#: and its checksum: the offset can be read without the rest.
+_PREFIX = struct.Struct(">qII")
 
 
 class Snapshot(NamedTuple):
@@ -63,6 +64,12 @@ def _head_key(partition: int) -> bytes:
     return f"{partition}/head".encode()
 
 
+def _piece_key(partition: int, offset: int, checksum: int, number: int) -> bytes:
+    # By what it is a piece of: a worker that has lost the partition, and does not know it yet, may write
+    # another head at the same offset.
+    return block_key(partition, f"head/{checksum:08x}", offset, number)
+
+
 def contained(table: SnapshotTable, partition: int) -> int | None:
     """The last offset that the snapshot of a partition contains; None where there is none."""
     stored = table.get(_head_key(partition))
@@ -78,8 +85,8 @@ def read(table: SnapshotTable, partition: int) -> tuple[bytes | None, frozenset[
     stored = table.get(_head_key(partition))
     if stored is None:
         return None, frozenset()
-    offset, pieces = _PREFIX.unpack_from(stored)
-    keys = [block_key(partition, "head", offset, number) for number in range(pieces)]
+    offset, pieces, checksum = _PREFIX.unpack_from(stored)
+    keys = [_piece_key(partition, offset, checksum, number) for number in range(pieces)]
     return b"".join([stored[_PREFIX.size :], *blocks(table, keys)]), frozenset(keys)
 
 
@@ -103,15 +110,15 @@ def write(table: SnapshotTable, partition: int, snapshot: Snapshot) -> frozenset
     Once it is confirmed, what only the one before had can be deleted. Must be called while an event of
     the partition is processed: Faust's rule for tables.
     """
-    head = snapshot.head
+    head, checksum = snapshot.head, zlib.crc32(snapshot.head)
     cuts = range(PIECE, len(head), PIECE)
     pieces = {
-        block_key(partition, "head", snapshot.offset, number): head[at : at + PIECE]
+        _piece_key(partition, snapshot.offset, checksum, number): head[at : at + PIECE]
         for number, at in enumerate(cuts)
     }
     for key, value in {**snapshot.blocks, **pieces}.items():
         table[key] = value
-    table[_head_key(partition)] = _PREFIX.pack(snapshot.offset, len(pieces)) + head[:PIECE]
+    table[_head_key(partition)] = _PREFIX.pack(snapshot.offset, len(pieces), checksum) + head[:PIECE]
     return snapshot.referred | frozenset(pieces)
 
 
