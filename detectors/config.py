@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -89,6 +89,11 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str = "seasonal"
 
     @property
+    def measured(self) -> tuple[Any, ...]:
+        """All that says what the number is, and nothing of how it is judged."""
+        return self.name, self.aggregation, self.field, self.where, self.ratio, self.scale
+
+    @property
     def fill(self) -> Literal["zero", "ignore", "previous"]:
         """What an interval without events means for this measure."""
         if self.missing is not None:
@@ -156,8 +161,14 @@ class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def fingerprint(self) -> str:
-        """A short hash that changes with anything that changes results."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:16]
+        """A short hash of what is measured: what was folded under another one are numbers of another kind.
+
+        How numbers are judged is not in it, and can be changed without a gap.
+        """
+        return digest(
+            self.name, self.source, self.interval, self.lateness, self.timezone, self.dimensions, self.where,
+            self.levels, self.max_series, self.shards, [measure.measured for measure in self.measures],
+        )  # fmt: skip
 
 
 class AlertRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -209,6 +220,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                     kind: FieldKind = "any" if measure.aggregation == "distinct" else "number"
                     fields[measure.field] = "number" if kind == "number" else fields.get(measure.field, kind)
         return fields
+
+
+def digest(*parts: Any) -> str:
+    """A short hash of parts of a configuration, the same in every process."""
+    return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:16]
 
 
 def as_list(value: T | list[T]) -> list[T]:

@@ -6,7 +6,6 @@ points too: zero, nothing, or the value before, as each measure says.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from detectors.admission import Admission, AdmissionState, Rows
 from detectors.blocks import BLOCK_SERIES, Block, BlockState, Table
-from detectors.config import Detector, Measure
+from detectors.config import Detector, Measure, digest
 from detectors.intervals import Intervals
 from detectors.joints import Joints, JointState
 from detectors.models.base import Column, Flags
@@ -198,8 +197,9 @@ def _phases(learning: Flags) -> list[Phase]:
 
 
 def _definition(detector: Detector, measure: Measure) -> str:
-    """A hash of all that gives the numbers of a measure their meaning."""
-    parts = (detector.interval, detector.timezone, detector.dimensions, detector.where, measure)
-    ratio = [m for m in detector.additive if measure.ratio is not None and m.name in measure.ratio]
-    text = msgspec.json.encode((*parts, ratio), order="deterministic")
-    return hashlib.sha256(text).hexdigest()[:16]
+    """A hash of all that gives what was learnt of a measure its meaning."""
+    ratio = [m.measured for m in detector.additive if measure.ratio is not None and m.name in measure.ratio]
+    return digest(
+        detector.interval, detector.timezone, detector.dimensions, detector.where,
+        measure.measured, measure.missing, measure.model, ratio,
+    )  # fmt: skip

@@ -228,7 +228,7 @@ def test_without_dimensions_the_total_is_the_leaf() -> None:
 
 def test_a_fingerprint_is_the_same_in_every_process() -> None:
     # Stored state is thrown away where it differs: a change of this value is a migration.
-    assert detector().fingerprint == "240eb690b799f435"
+    assert detector().fingerprint == "41893b16239c056e"
 
 
 @pytest.mark.parametrize(
@@ -245,6 +245,18 @@ def test_a_fingerprint_is_the_same_in_every_process() -> None:
 )
 def test_a_fingerprint_changes_with_what_changes_results(change: dict[str, Any]) -> None:
     assert detector(**change).fingerprint != detector().fingerprint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"funnel": ["orders"]},
+        {"forget_after": timedelta(days=2)},
+        {"measures": [msgspec.structs.replace(ORDERS, missing="ignore")]},
+    ],
+)
+def test_a_fingerprint_stays_where_only_the_judgement_changes(change: dict[str, Any]) -> None:
+    assert detector(**change).fingerprint == detector().fingerprint
 
 
 def test_the_order_of_conditions_is_no_change() -> None:
