@@ -176,21 +176,19 @@ def onoff(rng: Generator, clock: Timeline) -> Life:
     """Counts that are zero for hours: a shop that opens and closes, or a job that runs every so often."""
     level, hours = size(rng, 5, 200), clock.hours
     if rng.random() < 0.6:
-        opens, closes = rng.uniform(6, 10), rng.uniform(17, 22)
-        late = rng.normal(0, 0.15, (2, len(hours) // 24 + 400))
-        day = clock.days
-        on = (hours % 24 > opens + late[0][day]) & (hours % 24 < closes + late[1][day])
+        every, on = 24.0, rng.uniform(11, 15)
+        starts, late, shape = rng.uniform(6, 10), 0.05, _day(rng, clock)
         if rng.random() < 0.5:
-            on &= day % 7 < 6
-        usual = on * level * _day(rng, clock)
+            shape = shape * (clock.days % 7 < 6)
     else:
-        every, runs = rng.choice([1.0, 2.0, 4.0, 6.0]), rng.uniform(0.2, 0.5)
-        late = rng.normal(0, 0.03, int(hours[-1] / every) + 2)
-        since = hours - np.floor(hours / every) * every - every * 0.2
-        late = late[(hours / every).astype(np.intp)]
-        usual = ((since > late) & (since < late + runs * every)) * level
+        every = rng.choice([1.0, 2.0, 4.0, 6.0])
+        starts, on, late, shape = every * 0.2, rng.uniform(0.2, 0.5) * every, 0.02, 1.0
+    since = (hours - starts) % every
+    lateness = rng.normal(0, late, int(hours[-1] / every) + 2)[((hours - starts) // every).astype(int)]
+    usual = level * shape * (since < on)
+    rate = level * shape * ((since >= lateness) & (since < on + lateness))
     noise = _lasting(rng, clock, hours=1.0, spread=rng.uniform(0.03, 0.12))
-    return Life(clock, usual, usual * np.exp(noise), Counts(rng.uniform(0, 0.05)), clock.points_in(0.5))
+    return Life(clock, usual, rate * np.exp(noise), Counts(rng.uniform(0, 0.05)), clock.points_in(0.5))
 
 
 def dbload(rng: Generator, clock: Timeline) -> Life:
@@ -202,14 +200,8 @@ def dbload(rng: Generator, clock: Timeline) -> Life:
         usual = usual + base * rng.uniform(0.5, 1.5) * ((hours % 24 > starts) & (hours % 24 < starts + runs))
     lasts = rng.uniform(0.2, 1.0)
     rate = usual * np.exp(_lasting(rng, clock, hours=lasts, spread=rng.uniform(0.08, 0.25)))
-    heavy = rng.uniform(2.0, 3.0)
-    rate += (
-        0.5
-        * base
-        * _bursts(
-            rng, clock, rng.uniform(3, 20), rng.uniform(0.02, 0.08), lambda number: rng.pareto(heavy, number)
-        )
-    )
+    heavy, often, lasting = rng.uniform(2.0, 3.0), rng.uniform(3, 20), rng.uniform(0.02, 0.08)
+    rate += 0.5 * base * _bursts(rng, clock, often, lasting, lambda number: rng.pareto(heavy, number))
     loss = rng.choice([0.0, 0.0, 0.002])
     law = Readings(noise=0.05 * base, least=0.0)
     return Life(clock, usual, rate, law, clock.points_in(lasts), loss)
@@ -220,13 +212,8 @@ def waf(rng: Generator, clock: Timeline) -> Life:
     level = size(rng, 3, 300)
     usual = level * _day(rng, clock, most=0.5)
     wander = _lasting(rng, clock, hours=48, spread=rng.uniform(0.05, 0.2))
-    scanners = _bursts(
-        rng,
-        clock,
-        rng.uniform(0.3, 2),
-        rng.uniform(0.1, 0.5),
-        lambda number: rng.lognormal(-0.7, 0.6, number),
-    )
+    often, lasting = rng.uniform(0.3, 2), rng.uniform(0.1, 0.5)
+    scanners = _bursts(rng, clock, often, lasting, lambda number: rng.lognormal(-0.7, 0.6, number))
     rate = usual * np.exp(wander) + level * scanners
     return Life(clock, usual, rate, Counts(rng.uniform(0.03, 0.3)), clock.points_in(2))
 
@@ -272,7 +259,7 @@ def _shop(
 ) -> Life:
     lasts = rng.uniform(1, 6)
     noise = _lasting(rng, clock, hours=lasts, spread=rng.uniform(0.02, 0.1))
-    law: Counts | Readings = Counts(rng.uniform(0, 0.02))
+    law: Counts | Readings = Counts(rng.uniform(0, 0.01))
     if rng.random() < 0.3:
         noise, law = noise + rng.normal(0, rng.uniform(0.03, 0.1), clock.points), Readings(0.0, least=0.0)
     memory = clock.points_in(lasts / 2)

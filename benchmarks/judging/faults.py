@@ -16,7 +16,9 @@ from benchmarks.judging.families import Counts, Generator, Life
 from detectors.models.base import Column
 
 #: Standard errors by which the points of a fault differ from what is usual, taken together, at least.
-VISIBLE = 4.5
+VISIBLE = 6.0
+#: A fault begins and ends with a point that differs by so many standard deviations.
+NOTICED = 0.5
 #: A fault is drawn so often, each time larger and longer, before it is left out.
 TRIES, LARGER, LONGER = 12, 1.1, 1.25
 
@@ -68,6 +70,7 @@ class _Work:
         self._rng, self._life = rng, life
         self._usual, self._rate = life.usual.copy(), life.rate.copy()
         self._spread = {side: life.spread(side) for side in (-1, 1)}
+        self._rare = _once_a_week(life, value, self._spread[1])
         self._stretch = np.sqrt(life.clock.interval_seconds / 3600)
         self._unlike = np.zeros(len(value), dtype=np.bool_)
         if life.special is not None:
@@ -85,8 +88,14 @@ class _Work:
             return None
         side = self._side(kind)
         change = self._change(kind, here, side * LARGER**tried)
-        if not self._is_visible(kind, here, change):
-            return None
+        if kind != "missing":
+            away = self._away(here, change)
+            seen = np.flatnonzero(away >= NOTICED)
+            if not self._is_visible(kind, away):
+                return None
+            # A shop that is closed cannot fall silent: a fault is from where to where it shows.
+            change = change[seen[0] : seen[-1] + 1]
+            here = slice(here.start + int(seen[0]), here.start + int(seen[-1]) + 1)
         if kind == "lasting shift":
             return self._stay(here, change)
         if kind == "missing":
@@ -138,19 +147,21 @@ class _Work:
             return change
         return np.maximum(change, -0.9 * usual)
 
-    def _is_visible(self, kind: str, here: slice, change: Column) -> bool:
-        """Whether a person who knows the stream would see it."""
-        if kind == "missing":
-            return True
+    def _away(self, here: slice, change: Column) -> Column:
+        """How many standard deviations a change puts each point away from what is usual."""
         usual = self._usual[here]
         spread = np.where(change > 0, self._spread[1][here], self._spread[-1][here])
-        if isinstance(self._life.law, Counts):
-            # In roots, where few events are no more than they are.
-            poisson = np.sqrt(usual + 3 / 8)
-            away = 2 * np.abs(np.sqrt(np.maximum(usual + change, 0) + 3 / 8) - poisson)
-            away *= poisson / np.maximum(spread, poisson)
-        else:
-            away = np.abs(change) / spread
+        if not isinstance(self._life.law, Counts):
+            return np.abs(change) / spread
+        # In roots, where few events are no more than they are.
+        poisson = np.sqrt(usual + 3 / 8)
+        away = 2 * np.abs(np.sqrt(np.maximum(usual + change, 0) + 3 / 8) - poisson)
+        return away * poisson / np.maximum(spread, poisson)
+
+    def _is_visible(self, kind: str, away: Column) -> bool:
+        """Whether a person who knows the stream would see so many points so far away."""
+        if kind == "spike" and float(away.max()) < self._rare:
+            return False
         looks = max(1.0, len(away) / (1 + self._life.memory))
         return float(away.mean() * np.sqrt(looks)) >= VISIBLE
 
@@ -162,3 +173,9 @@ class _Work:
             level[rest] *= factor
         self.value[rest] = self._life.draw(self._rng, self._rate[rest])
         return Episode("lasting shift", here.start, here.stop)
+
+
+def _once_a_week(life: Life, value: Column, spread: Column) -> float:
+    """How many standard deviations a healthy stream is above the usual once a week: no spike is less."""
+    away = (value - life.usual) / spread
+    return float(np.nanquantile(away, 1 - 1 / life.clock.points_in(168)))
