@@ -182,7 +182,7 @@ def onoff(rng: Generator, clock: Timeline) -> Life:
             shape = shape * (clock.days % 7 < 6)
     else:
         every = rng.choice([1.0, 2.0, 4.0, 6.0])
-        starts, on, late, shape = every * 0.2, rng.uniform(0.2, 0.5) * every, 0.02, 1.0
+        starts, on, late, shape = every * 0.2, rng.uniform(0.2, 0.5) * every, 0.02, np.ones(clock.points)
     since = (hours - starts) % every
     lateness = rng.normal(0, late, int(hours[-1] / every) + 2)[((hours - starts) // every).astype(int)]
     usual = level * shape * (since < on)

@@ -151,12 +151,13 @@ class _Work:
         """How many standard deviations a change puts each point away from what is usual."""
         usual = self._usual[here]
         spread = np.where(change > 0, self._spread[1][here], self._spread[-1][here])
-        if not isinstance(self._life.law, Counts):
-            return np.abs(change) / spread
-        # In roots, where few events are no more than they are.
-        poisson = np.sqrt(usual + 3 / 8)
-        away = 2 * np.abs(np.sqrt(np.maximum(usual + change, 0) + 3 / 8) - poisson)
-        return away * poisson / np.maximum(spread, poisson)
+        away: Column = np.abs(change) / spread
+        if isinstance(self._life.law, Counts):
+            # In roots, where few events are no more than they are.
+            poisson = np.sqrt(usual + 3 / 8)
+            away = 2 * np.abs(np.sqrt(np.maximum(usual + change, 0) + 3 / 8) - poisson)
+            away *= poisson / np.maximum(spread, poisson)
+        return away
 
     def _is_visible(self, kind: str, away: Column) -> bool:
         """Whether a person who knows the stream would see so many points so far away."""

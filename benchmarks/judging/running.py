@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.judging.episodes import Scored
-from benchmarks.judging.streams import WEEK, Stream
+from benchmarks.judging.streams import Stream
 from detectors.models.base import Model, Moment
 from detectors.severity import severity
 
@@ -17,9 +17,10 @@ Make = Callable[[float], Model]
 
 def run(make: Make, streams: Sequence[Stream]) -> list[Scored]:
     """Score each stream from its first point to its last, each point before it is learnt."""
-    blocks = defaultdict[tuple[int, int, bytes], list[int]](list)
+    blocks = defaultdict[tuple[int, bytes, bytes], list[int]](list)
     for number, stream in enumerate(streams):
-        blocks[stream.interval_seconds, len(stream), stream.special.tobytes()].append(number)
+        moments = stream.second_of_week.tobytes(), stream.special.tobytes()
+        blocks[stream.interval_seconds, *moments].append(number)
     scored: dict[int, Scored] = {}
     for numbers in blocks.values():
         scored.update(zip(numbers, _run([streams[n] for n in numbers], make), strict=True))
@@ -33,7 +34,7 @@ def _run(block: Sequence[Stream], make: Make) -> list[Scored]:
     model = make(first.interval_seconds)
     model.grow(len(block))
     for point, value in enumerate(values):
-        moment = Moment(point * first.interval_seconds % WEEK, bool(first.special[point]))
+        moment = Moment(int(first.second_of_week[point]), bool(first.special[point]))
         assessment = model.assess(moment, value)
         told[:, point] = assessment.surprise, assessment.expected, assessment.lower, assessment.upper
         model.learn(assessment)

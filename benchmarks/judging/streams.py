@@ -14,6 +14,7 @@ import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.judging.families import FAMILIES, Life, Spans, Timeline
 from benchmarks.judging.faults import Episode, put_in
@@ -31,11 +32,13 @@ WEEK = 7 * 86400
 
 @dataclass(frozen=True)
 class Stream:
-    """One series, and what is known of it. Points are numbered from Monday 00:00; NaN is missing."""
+    """One series, and what is known of it; NaN is missing."""
 
     name: str
     family: str
     interval_seconds: int
+    #: When each point begins, in seconds since Monday 00:00.
+    second_of_week: NDArray[np.intp]
     value: Column
     #: Points on days that the calendar announced.
     special: Flags
@@ -68,7 +71,10 @@ def stream(
     value = life.draw(np.random.default_rng(_entropy(f"{name} drawn")), life.rate)
     special = np.zeros(clock.points, dtype=np.bool_) if life.special is None else life.special
     judged_from = warm * WEEK // seconds
-    healthy = Stream(name, family, seconds, life.lost(value), special, (), life.excused, judged_from)
+    second_of_week = np.arange(clock.points) * seconds % WEEK
+    healthy = Stream(
+        name, family, seconds, second_of_week, life.lost(value), special, (), life.excused, judged_from
+    )
     return _with_faults(healthy, life, judged) if faults else healthy
 
 
