@@ -14,15 +14,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.clocks import Clock, Reading
 from detectors.config import Detector
 from detectors.models import MODELS
-from detectors.models.base import Assessment, Column, Flags, Moment
+from detectors.models.base import Assessment, Column, Flags
 from detectors.state import Array
 
 #: Series of a full block.
 BLOCK_SERIES = 4096
 
 _FILL = {"zero": 0.0}
+
+Seats = NDArray[np.intp]
 
 
 class ModelledState(msgspec.Struct):
@@ -39,7 +42,9 @@ class BlockState(msgspec.Struct):
     previous: dict[str, Array]
     #: Name of each model → its series.
     models: dict[str, ModelledState]
-    places: int
+    #: The row of each place, -1 where the seat is free; and their time zone.
+    rows: list[int]
+    timezone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +66,22 @@ class Table:
         nothing = np.full((len(fields(cls)) - 1, places, measures), np.nan)
         return cls(*nothing, np.ones((places, measures), dtype=np.bool_))  # type: ignore[call-arg]  # an array unpacks
 
-    @classmethod
-    def joined(cls, tables: Sequence[Table]) -> Table:
-        """The tables of several blocks as one."""
-        return cls(*(np.concatenate([getattr(table, f.name) for table in tables]) for f in fields(cls)))
-
     def put(self, columns: Sequence[int], assessment: Assessment) -> None:
         """Take in what one model says of its measures."""
         for field in fields(self):
             column: Any = getattr(assessment, field.name)
             getattr(self, field.name)[:, columns] = column.reshape(-1, len(columns))
 
-    def rows(self, rows: NDArray[np.intp]) -> Table:
+    def seat(self, rows: Seats, table: Table) -> None:
+        """Take in the table of a block whose places have these rows."""
+        for field in fields(self):
+            getattr(self, field.name)[rows] = getattr(table, field.name)
+
+    def rows(self, rows: Seats) -> Table:
         """Some of the rows."""
         return Table(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    def residuals(self, rows: NDArray[np.intp]) -> Column:
+    def residuals(self, rows: Seats) -> Column:
         """Distance of each value in some rows from its forecast, in standard errors of the forecast."""
         few = self.rows(rows)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -84,9 +89,12 @@ class Table:
 
 
 class Block:
-    """The series of some places, without history at first."""
+    """The series of some places that go by one clock, without history at first."""
 
-    def __init__(self, detector: Detector, places: int) -> None:
+    def __init__(self, detector: Detector, clock: Clock) -> None:
+        self.clock = clock
+        #: The row of each place; -1 where the seat is free.
+        self.rows = np.empty(0, dtype=np.intp)
         self._measures = [measure.name for measure in detector.measures]
         self._modelled = [_Modelled(name, detector) for name in sorted({m.model for m in detector.measures})]
         self._fills = np.array([_FILL.get(m.fill, np.nan) for m in detector.measures])
@@ -94,21 +102,22 @@ class Block:
         self._previous = np.empty((0, len(detector.measures)))
         #: Of all columns.
         self.state_bytes = 0
-        self.grow(places)
 
     def __len__(self) -> int:
         return len(self._previous)
 
-    def grow(self, places: int) -> None:
-        """Add places without history after those there are."""
+    def grow(self, places: int) -> Seats:
+        """Add places without history after those there are, and tell where they are."""
         for part in self._modelled:
             part.model.grow(places * len(part.columns))
         blank = np.full((places, self._previous.shape[1]), np.nan)
         self._previous = np.concatenate([self._previous, blank])
         columns = (column for part in self._modelled for column in part.model.save().values())
         self.state_bytes = self._previous.nbytes + sum(column.nbytes for column in columns)
+        self.rows = np.concatenate([self.rows, np.full(places, -1, dtype=np.intp)])
+        return np.arange(len(self) - places, len(self))
 
-    def reset(self, rows: NDArray[np.intp]) -> None:
+    def reset(self, rows: Seats) -> None:
         """Let rows be without history again: they are other places' now."""
         self._previous[rows] = np.nan
         for part in self._modelled:
@@ -122,23 +131,25 @@ class Block:
         self._previous = np.where(np.isnan(came), missing, came)
         return self._previous
 
-    def score(self, moment: Moment, value: Column) -> Table:
+    def score(self, reading: Reading, value: Column) -> Table:
         """Score the values of an interval, then learn from them."""
         table = Table.of(*value.shape)
         for part in self._modelled:
             mine = np.ascontiguousarray(value[:, part.columns]).ravel()
-            assessment = part.model.assess(moment, mine)
+            assessment = part.model.assess(reading.moment, mine)
             table.put(part.columns, assessment)
-            part.model.learn(assessment)
+            if reading.learns:
+                part.model.learn(assessment)
         return table
 
     def save(self) -> BlockState:
         """The state as it is stored."""
         previous = {self._measures[m]: Array.of(self._previous[:, m]) for m in np.flatnonzero(self._keeps)}
-        return BlockState(previous, {part.name: part.save() for part in self._modelled}, len(self))
+        models = {part.name: part.save() for part in self._modelled}
+        return BlockState(previous, models, self.rows.tolist(), self.clock.timezone)
 
-    def take(self, state: BlockState, source: slice, target: slice, kept: Collection[str]) -> None:
-        """Take over some rows of a stored block, of the measures that are kept."""
+    def take(self, state: BlockState, source: Seats, target: Seats, kept: Collection[str]) -> None:
+        """Take over some seats of a stored block, of the measures that are kept."""
         for name in state.previous.keys() & set(kept):
             self._previous[target, self._measures.index(name)] = state.previous[name].array()[source]
         for part in self._modelled:
@@ -159,12 +170,13 @@ class _Modelled:
         arrays = {name: Array.of(array) for name, array in self.model.save().items()}
         return ModelledState(self.measures, arrays)
 
-    def take(self, state: ModelledState, source: slice, target: slice, kept: Collection[str]) -> None:
+    def take(self, state: ModelledState, source: Seats, target: Seats, kept: Collection[str]) -> None:
         arrays = {name: array.copy() for name, array in self.model.save().items()}
         for name, array in arrays.items():
             old = state.arrays[name].array()
-            of = old.reshape(*old.shape[:-1], -1, len(state.measures))[..., source, :]
-            to = array.reshape(*array.shape[:-1], -1, len(self.measures))[..., target, :]
+            of = old.reshape(*old.shape[:-1], -1, len(state.measures))
+            to = array.reshape(*array.shape[:-1], -1, len(self.measures))
             for measure in set(kept).intersection(self.measures, state.measures):
-                to[..., self.measures.index(measure)] = of[..., state.measures.index(measure)]
+                here, there = self.measures.index(measure), state.measures.index(measure)
+                to[..., target, here] = of[..., source, there]
         self.model.load(arrays)

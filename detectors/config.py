@@ -6,6 +6,7 @@ Where to run (broker, ports, secrets) is not here: that is environment, read by 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -18,6 +19,7 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Aggregation = Literal["count", "sum", "mean", "min", "max", "distinct", "p50", "p95", "p99", "rate"]
 Scalar = str | int | float | bool
 FieldKind = Literal["number", "any"]
+Mode = Literal["expect", "do-not-learn", "do-not-alert"]
 
 #: Aggregations that read no field of the event.
 NEEDS_NO_FIELD = frozenset({"count", "rate"})
@@ -101,6 +103,76 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return "zero" if self.aggregation in ZERO_WITHOUT_EVENTS else "ignore"
 
 
+class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something known beforehand that is one's own: a sale, a broadcast, maintenance."""
+
+    #: What stands in a score and an alert.
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    #: A date, or a date and time. Without an offset from UTC it is local time, wherever the series is.
+    start: str
+    #: When it is over: a time, or the first day after the last.
+    end: str | None = None
+    #: How long it takes, instead of `end`. A date with neither is one day.
+    duration: timedelta | None = None
+    #: `daily`, `weekly`, `monthly`, `yearly`, or a recurrence rule of iCalendar: `FREQ=MONTHLY;BYDAY=-1FR`.
+    repeat: str | None = None
+
+
+class CalendarFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An iCalendar file, read."""
+
+    path: str
+    text: str
+
+
+class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Occasions that make an interval unlike others at its hour of the week, and what is done then."""
+
+    #: The country whose public holidays are in it, and whose days of trade: two letters, such as `DE`.
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
+    #: The part of the country whose own holidays are in it as well: `BE` of DE is Berlin, `CA` of US is
+    #: California.
+    subdivision: str | None = None
+    #: Which holidays: `public`, or others that a country has, such as `bank`, `school`, `unofficial`.
+    categories: tuple[str, ...] = ("public",)
+    #: Days of trade: Black Friday to Cyber Monday, Singles' Day, Valentine's Day, Christmas Eve and New
+    #: Year's Eve; of some countries Mother's Day and Boxing Day as well.
+    commercial: bool = False
+    #: One's own.
+    occasions: list[Occasion] = []
+    #: iCalendar files whose events are in it, beside the configuration.
+    files: list[CalendarFile] = []
+    #: Holds only for places that match.
+    where: Where = {}
+    #: Holds as well for the roll-ups of these places, such as the total.
+    rollups: bool = False
+    #: `expect`: values may be unlike those of other days, and teach nothing about these. `do-not-learn`:
+    #: scored as ever, and not learnt. `do-not-alert`: scored and learnt as ever; a score is held back and
+    #: opens no group. One, or a list of them.
+    mode: Mode | list[Mode] = "expect"
+    #: How long before each occasion it holds too.
+    margin_before: timedelta = timedelta(0)
+    #: How long after each occasion it holds too.
+    margin_after: timedelta = timedelta(0)
+
+    @property
+    def modes(self) -> frozenset[Mode]:
+        """All that is done."""
+        return frozenset(self.mode if isinstance(self.mode, list) else [self.mode])
+
+
+Calendars = Mapping[str, Calendar]
+
+
+class LocalTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The time zone of some places."""
+
+    #: Which places.
+    where: Where
+    #: Their time zone, such as `Europe/Berlin`.
+    timezone: str
+
+
 class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Measures of one source, by dimensions, in intervals: the series that are watched together."""
 
@@ -117,6 +189,11 @@ class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     levels: tuple[Literal["total", "each", "leaves"] | list[str], ...] = ("total", "each", "leaves")
     #: Sets the borders of days and the seasons.
     timezone: str = "UTC"
+    #: Time zones of places by their dimension values; the first that matches, else `timezone`. They set
+    #: seasons and the days of calendars; borders of intervals stay those of `timezone`.
+    timezones: list[LocalTime] = []
+    #: Names of the calendars that hold for its series.
+    calendars: list[str] = []
     #: Measures in the order in which one causes the next, such as views, carts, orders.
     funnel: list[str] = []
     #: Places whose series go beyond this many are not scored, and counted. While an interval is open,
@@ -189,6 +266,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sources: dict[Name, Source]
     detectors: Annotated[list[Detector], Meta(min_length=1)]
     alerts: list[AlertRule] = []
+    calendars: dict[Name, Calendar] = {}
 
     @property
     def shards(self) -> int:

@@ -62,7 +62,9 @@ class _Lane:
 
     def __init__(self, config: Config, detector: Detector) -> None:
         rules = config.rules_of(detector.name)
-        self._shards = [(Closer(detector), Scorer(detector, shard)) for shard in range(detector.shards)]
+        self._shards = [
+            (Closer(detector), Scorer(detector, shard, config.calendars)) for shard in range(detector.shards)
+        ]
         self._grouper = Grouper(detector, rules)
         self._alerter = Alerter(rules)
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from detectors.models.base import Moment
-
 MILLISECOND = timedelta(milliseconds=1)
 HOUR = timedelta(hours=1)
 #: Every offset from UTC in use today is a multiple of it: what divides it lies alike in all zones.
@@ -45,11 +43,6 @@ class Intervals:
         if self._alike_everywhere:
             return start + self._ms
         return self._borders_around(start)[1]
-
-    def moment(self, start: int) -> Moment:
-        """When the interval that begins at `start` is, in local time."""
-        local = datetime.fromtimestamp(start / 1000, self._zone)
-        return Moment(local.weekday() * 86_400 + local.hour * 3600 + local.minute * 60 + local.second)
 
     def _borders_around(self, time: int) -> tuple[int, int]:
         # Events come close together: the interval around the last one of about that time is tried first.

@@ -6,26 +6,34 @@ import difflib
 import ipaddress
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from detectors.calendars import countries, public_holidays, recurrences
 from detectors.config import (
     DAY,
     NEEDS_NO_FIELD,
     AlertRule,
+    Calendar,
     Config,
     ConfigError,
     Detector,
+    LocalTime,
     Matcher,
     Measure,
+    Occasion,
     Source,
     Where,
     as_list,
 )
 from detectors.records import Event, attribute
+
+#: An occasion casts its shadow no farther.
+MOST_MARGIN = timedelta(days=31)
 
 
 def load(path: Path) -> Config:
@@ -42,11 +50,13 @@ def load(path: Path) -> Config:
     except UnicodeDecodeError as error:
         message = f"{path} is not valid TOML: it is no UTF-8 text"
         raise ConfigError(message) from error
-    return parse(text, name=str(path))
+    return parse(text, name=str(path), folder=path.parent)
 
 
-def parse(text: str, name: str = "lookalive.toml") -> Config:
+def parse(text: str, name: str = "lookalive.toml", folder: Path | None = None) -> Config:
     """Make a Config from the text of a TOML file; `name` is used in messages.
+
+    `folder` is where the files are that it names.
 
     Raises:
         ConfigError: the text is not TOML, or does not make sense.
@@ -59,6 +69,7 @@ def parse(text: str, name: str = "lookalive.toml") -> Config:
     try:
         for problem in _unknown_keys(document):
             raise ConfigError(problem)
+        _read_calendars(document, folder or Path())
         config = msgspec.convert(document, Config)
         for problem in _contradictions(config):
             raise ConfigError(problem)
@@ -69,6 +80,35 @@ def parse(text: str, name: str = "lookalive.toml") -> Config:
         message = f"{name}: {error}"
         raise ConfigError(message) from None
     return config
+
+
+def _read_calendars(document: Mapping[str, Any], folder: Path) -> None:
+    """Put the text of files beside their paths, and times as text where TOML has made objects of them."""
+    calendars = document.get("calendars")
+    for name, table in calendars.items() if isinstance(calendars, dict) else ():
+        if not isinstance(table, dict):
+            continue
+        for occasion in _tables(table.get("occasions")):
+            for key in {"start", "end"} & set(occasion):
+                if isinstance(occasion[key], date):
+                    occasion[key] = occasion[key].isoformat()
+        files = table.get("files")
+        if isinstance(files, list):
+            owner = f"calendar {name!r}"
+            table["files"] = [_read_file(folder, str(path), owner) for path in files]
+
+
+def _read_file(folder: Path, path: str, where: str) -> dict[str, str]:
+    try:
+        return {"path": path, "text": (folder / path).read_text(encoding="utf-8-sig")}
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        message = f"{where}: cannot read the file {folder / path}: {why}"
+        raise ConfigError(message) from error
+
+
+def _tables(value: object) -> list[dict[str, Any]]:
+    return [table for table in value if isinstance(table, dict)] if isinstance(value, list) else []
 
 
 def _plain(error: msgspec.ValidationError) -> str:
@@ -97,20 +137,25 @@ def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
         for field, condition in where.items() if isinstance(where, Mapping) else ():
             yield from check(condition, Matcher, f"{path}where.{field}.")
 
-    def tables(value: object) -> list[object]:
-        return value if isinstance(value, list) else []
-
     yield from check(document, Config, "")
     sources = document.get("sources")
     if isinstance(sources, Mapping):
         for name, table in sources.items():
             yield from check(table, Source, f"sources.{name}.")
-    for i, table in enumerate(tables(document.get("detectors"))):
+    calendars = document.get("calendars")
+    if isinstance(calendars, Mapping):
+        for name, table in calendars.items():
+            yield from filtered(table, Calendar, f"calendars.{name}.")
+            if isinstance(table, Mapping):
+                for j, occasion in enumerate(_tables(table.get("occasions"))):
+                    yield from check(occasion, Occasion, f"calendars.{name}.occasions[{j}].")
+    for i, table in enumerate(_tables(document.get("detectors"))):
         yield from filtered(table, Detector, f"detectors[{i}].")
-        if isinstance(table, Mapping):
-            for j, measure in enumerate(tables(table.get("measures"))):
-                yield from filtered(measure, Measure, f"detectors[{i}].measures[{j}].")
-    for i, table in enumerate(tables(document.get("alerts"))):
+        for j, measure in enumerate(_tables(table.get("measures"))):
+            yield from filtered(measure, Measure, f"detectors[{i}].measures[{j}].")
+        for j, local in enumerate(_tables(table.get("timezones"))):
+            yield from filtered(local, LocalTime, f"detectors[{i}].timezones[{j}].")
+    for i, table in enumerate(_tables(document.get("alerts"))):
         yield from filtered(table, AlertRule, f"alerts[{i}].")
 
 
@@ -121,8 +166,11 @@ def _contradictions(config: Config) -> Iterator[str]:
     yield from (f"{problem}, one source a topic" for problem in _repeated("topic", topics))
     for name, source in config.sources.items():
         yield from _bad_source(source, config.fields_of(name), f"source {name!r}")
+    for name, calendar in config.calendars.items():
+        yield from _bad_calendar(calendar, f"calendar {name!r}")
     for detector in config.detectors:
         where = f"detector {detector.name!r}"
+        yield from _bad_use(detector, config.calendars, where)
         if detector.source not in config.sources:
             yield f"{where}: no source named {detector.source!r}; {_known(config.sources)}"
         yield from _bad_detector(detector, where)
@@ -159,16 +207,64 @@ def _bad_source(source: Source, fields: Iterable[str], where: str) -> Iterator[s
         names[name] = field
 
 
+def _bad_calendar(calendar: Calendar, where: str) -> Iterator[str]:
+    for name, length in (("margin_before", calendar.margin_before), ("margin_after", calendar.margin_after)):
+        if not timedelta(0) <= length <= MOST_MARGIN:
+            yield f"{where}: {name} must be from PT0S to P{MOST_MARGIN.days}D"
+    if calendar.country is None and (calendar.subdivision is not None or calendar.categories != ("public",)):
+        yield f'{where}: subdivision and categories are of a country; give one, such as country = "DE"'
+    if calendar.country is not None and calendar.country not in countries():
+        yield f"{where}: no public holidays of {calendar.country!r} are known; {_known(countries())}"
+    elif not (calendar.country or calendar.commercial or calendar.occasions or calendar.files):
+        yield f"{where} is empty; give it a country, commercial = true, occasions or files"
+    if calendar.rollups and not calendar.where:
+        yield f"{where}: rollups goes with where; without where it holds for all places anyway"
+    if not calendar.modes:
+        yield f'{where}: no mode, so nothing is done; leave mode out, or give "expect"'
+    yield from _bad_where(calendar.where, where)
+    try:
+        recurrences(calendar)
+        if calendar.country is not None:
+            public_holidays(calendar, 2026)
+    except ValueError as error:
+        yield f"{where}: {error}"
+
+
+def _bad_use(detector: Detector, calendars: Mapping[str, Calendar], where: str) -> Iterator[str]:
+    """What does not fit of the calendars and time zones of a detector."""
+    yield from (f"{where}: {problem}" for problem in _repeated("calendar", detector.calendars))
+    scopes = []
+    for name in detector.calendars:
+        if name not in calendars:
+            yield f"{where}: no calendar named {name!r}; {_known(calendars)}"
+        else:
+            scopes.append((f"{where}: calendar {name!r}", calendars[name].where))
+    for local in detector.timezones:
+        owner = f"{where}: timezones: {local.timezone!r}"
+        if not local.where:
+            yield f"{owner} has no where; the time zone of all places is timezone = {local.timezone!r}"
+        yield from _bad_timezone(local.timezone, where)
+        yield from _bad_where(local.where, owner)
+        scopes.append((owner, local.where))
+    for owner, scope in scopes:
+        for field in sorted(set(scope) - set(detector.dimensions)):
+            yield f"{owner}: where: {field!r} is no dimension; {_known(detector.dimensions)}"
+
+
+def _bad_timezone(timezone: str, where: str) -> Iterator[str]:
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        yield f"{where}: no time zone {timezone!r}; use a name such as Europe/Berlin"
+
+
 def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
     seconds = detector.interval / timedelta(seconds=1)
     if seconds < 1 or seconds != int(seconds) or DAY % detector.interval:
         yield f"{where}: interval must be whole seconds and divide a day, such as PT1M, PT5M, PT1H or P1D"
     if detector.lateness < timedelta(0):
         yield f"{where}: lateness cannot be negative"
-    try:
-        ZoneInfo(detector.timezone)
-    except (KeyError, ValueError, OSError):
-        yield f"{where}: no time zone {detector.timezone!r}; use a name such as Europe/Berlin"
+    yield from _bad_timezone(detector.timezone, where)
     if detector.forget_after < detector.interval:
         yield f"{where}: forget_after must be at least an interval"
     yield from (f"{where}: {problem}" for problem in _repeated("dimension", detector.dimensions))

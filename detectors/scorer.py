@@ -6,23 +6,26 @@ points too: zero, nothing, or the value before, as each measure says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from detectors.admission import Admission, AdmissionState, Rows
-from detectors.blocks import BLOCK_SERIES, Block, BlockState, Table
-from detectors.config import Detector, Measure, digest
-from detectors.intervals import Intervals
+from detectors.admission import Admission, AdmissionState
+from detectors.blocks import BlockState, Table
+from detectors.clocks import Clock, Clocks, Reading
+from detectors.config import Calendars, Detector, Measure, digest
 from detectors.joints import Joints, JointState
 from detectors.models.base import Column, Flags
 from detectors.overlap import level
 from detectors.places import shard_of
 from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
+from detectors.seating import Seating
 from detectors.severity import severity
 from detectors.silence import Silence
+
+NONE: Calendars = {}
 
 
 class ScorerState(msgspec.Struct):
@@ -38,16 +41,15 @@ class ScorerState(msgspec.Struct):
 class Scorer:
     """The series of one shard of a detector, and the models that know them."""
 
-    def __init__(self, detector: Detector, shard: int = 0) -> None:
+    def __init__(self, detector: Detector, shard: int = 0, calendars: Calendars = NONE) -> None:
         self.detector = detector
         self.shard = shard
         self.admission = Admission(detector)
         #: How many series have seen too little to be asked.
         self.learning = 0
-        self._intervals = Intervals(detector.interval, detector.timezone)
         self._computed = set(detector.subsets)
-        self._block_places = max(1, BLOCK_SERIES // len(detector.measures))
-        self._blocks: list[Block] = []
+        self._clocks = Clocks(detector, calendars)
+        self._seating = Seating(detector, self._clocks)
         self._silence = Silence()
         self._joints = Joints(detector)
 
@@ -59,58 +61,41 @@ class Scorer:
     @property
     def state_bytes(self) -> int:
         """The bytes of what is known of them, without the joint models."""
-        return sum(block.state_bytes for block in self._blocks)
+        return self._seating.state_bytes
 
     def score(self, interval: Interval) -> IntervalScores:
         """Score an interval, then learn from it."""
-        moment = self._intervals.moment(interval.start)
-        stopped = self._silence.hear(interval.events, moment)
+        total = self._clocks.total.read(interval)
+        stopped = self._silence.hear(interval.events, total.moment)
         value = self._nothing() if stopped else self._values(interval)
-        tables = [block.score(moment, value[rows]) for block, rows in self._slices()]
-        table = Table.joined(tables or [Table.of(*value.shape)])
-        return self._scores(interval, table, self._together(table))
+        readings = {clock: clock.read(interval) for clock in self._seating.clocks}
+        table = self._seating.score(readings, value)
+        return self._scores(interval, table, self._together(table, readings))
 
     def _nothing(self) -> Column:
-        return np.full((len(self.admission.places), len(self.detector.measures)), np.nan)
+        """No value for any row, and a line more for the seats that no one has."""
+        return np.full((len(self.admission.places) + 1, len(self.detector.measures)), np.nan)
 
     def _values(self, interval: Interval) -> Column:
         """The values of an interval by row and measure, after it was decided who has a row."""
         rows, begun = self.admission.admit(interval)
-        self._begin(begun)
+        places = self.admission.places
+        self._seating.begin(begun, [place for row in begun.tolist() if (place := places[row]) is not None])
         came, there = self._nothing(), rows >= 0
         if there.any():
             for m, measure in enumerate(self.detector.measures):
                 came[rows[there], m] = np.array(interval.values[measure.name], dtype=np.float64)[there]
-        return np.concatenate([block.filled(came[rows]) for block, rows in self._slices()] or [came])
+        return self._seating.filled(came)
 
-    def _begin(self, rows: Rows) -> None:
-        """Let these rows be without history, and make those that are missing."""
-        made = sum(map(len, self._blocks))
-        again = rows[rows < made]
-        for block, there in self._slices():
-            mine = again[(again >= there.start) & (again < there.stop)]
-            if len(mine):
-                block.reset(mine - there.start)
-        self._grow(len(self.admission.places) - made)
-
-    def _grow(self, places: int) -> None:
-        if places and self._blocks:
-            more = min(places, self._block_places - len(self._blocks[-1]))
-            self._blocks[-1].grow(more)
-            places -= more
-        for first in range(0, places, self._block_places):
-            self._blocks.append(Block(self.detector, min(self._block_places, places - first)))
-
-    def _slices(self) -> Iterator[tuple[Block, slice]]:
-        first = 0
-        for block in self._blocks:
-            yield block, slice(first, first + len(block))
-            first += len(block)
-
-    def _together(self, table: Table) -> dict[Place, float]:
+    def _together(self, table: Table, readings: Mapping[Clock, Reading]) -> dict[Place, float]:
         self._joints.watch(self.admission)
         places = self._joints.places
-        residuals = table.residuals(self.admission.rows_of(places))
+        rows = self.admission.rows_of(places)
+        residuals = table.residuals(rows)
+        for i, clock in enumerate(self._seating.clock_of(rows.tolist())):
+            if readings[clock].moment.special or not readings[clock].learns:
+                # Measures may well stray from each other then: nothing is asked of their trees.
+                residuals[i] = np.nan
         return self._joints.score(dict(zip(places, residuals.tolist(), strict=True)))
 
     def _scores(self, interval: Interval, table: Table, together: dict[Place, float]) -> IntervalScores:
@@ -145,7 +130,7 @@ class Scorer:
         """The state as it is stored: one block at a time, for together they may be large."""
         measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         state = ScorerState(self._silence, measures, self._joints.save(), self.admission.save())
-        return state, (block.save() for block in self._blocks)
+        return state, self._seating.save()
 
     def load(self, state: ScorerState, blocks: Iterable[BlockState]) -> None:
         """Go on from a stored state.
@@ -159,16 +144,7 @@ class Scorer:
         if not kept:
             return
         self.admission.load(state.admission, self._is_computed)
-        self._grow(len(self.admission.places))
-        first = 0
-        for stored in blocks:
-            # Rows are where they were, but a block may hold more or fewer places than before.
-            for block, there in self._slices():
-                start, stop = max(there.start, first), min(there.stop, first + stored.places)
-                if start < stop:
-                    source, target = (slice(start - n, stop - n) for n in (first, there.start))
-                    block.take(stored, source, target, kept)
-            first += stored.places
+        self._seating.load(self.admission.places, blocks, kept)
         if kept == set(state.measures) == set(definitions):
             self._joints.load(state.joints)
 

@@ -24,7 +24,19 @@ from msgspec import Meta
 
 from detectors import config
 from detectors.aggregation import AGGREGATORS
-from detectors.config import NEEDS_NO_FIELD, AlertRule, Detector, FieldKind, Matcher, Measure, Source
+from detectors.config import (
+    NEEDS_NO_FIELD,
+    AlertRule,
+    Calendar,
+    CalendarFile,
+    Detector,
+    FieldKind,
+    LocalTime,
+    Matcher,
+    Measure,
+    Occasion,
+    Source,
+)
 from detectors.models import MODELS
 from streams.formats import FORMATS
 from streams.settings import PREFIX, Settings
@@ -39,6 +51,8 @@ BY_NAME: Mapping[str, str] = {
     "Detector.interval": "The stretch of event time that gives one value: whole seconds that divide a day.",
     "Detector.measures": "What is measured: see [Measures](#measures).",
     "Detector.dimensions": "The fields by whose values every measure is split.",
+    "Detector.calendars": "Names of the [calendars](#calendars) that hold for its series.",
+    "Detector.timezones": "Time zones of some places, the first that matches: see [Time zones](#time-zones).",
     "Measure.name": "Unique in its detector.",
     "Measure.aggregation": "How events become a number: see [Aggregations](#aggregations).",
     "Measure.where": "Only events that match are measured, beside the detector's own `where`.",
@@ -64,6 +78,10 @@ WORDS: Sequence[tuple[Any, str]] = (
     (config.Where, "conditions"),
     (config.Scalar | list[config.Scalar] | None, "value or list of values"),
     (Measure, "measure"),
+    (config.Mode, "mode"),
+    (Occasion, "occasion"),
+    (CalendarFile, "path"),
+    (LocalTime, "table"),
     (str, "text"),
     (int, "whole number"),
     (float, "number"),
@@ -83,6 +101,9 @@ def page() -> str:
         measure=_keys(Measure),
         alert=_keys(AlertRule),
         matcher=_keys(Matcher),
+        calendar=_keys(Calendar),
+        occasion=_keys(Occasion),
+        local=_keys(LocalTime),
         aggregations=_aggregations(),
         models=_table(("model", "what it is"), ((f"`{name}`", _summary(m)) for name, m in MODELS.items())),
         formats=_table(("format", "fields", "numbers among them"), map(_format_row, FORMATS)),

@@ -16,7 +16,7 @@ from detectors.admission import Counts
 from detectors.blocks import BlockState
 from detectors.chunks import chunked
 from detectors.closing import BadPartial, Closer, CloserState
-from detectors.config import Detector
+from detectors.config import Calendars, Detector
 from detectors.records import Interval, Partial, Watermark
 from detectors.scorer import Scorer, ScorerState
 from streams.dead_letters import not_ours
@@ -56,9 +56,9 @@ class ScoreHead(msgspec.Struct):
 class _Lane:
     """One shard of a detector in this partition."""
 
-    def __init__(self, detector: Detector, shard: int, pieces: Pieces) -> None:
+    def __init__(self, detector: Detector, shard: int, calendars: Calendars, pieces: Pieces) -> None:
         self.closer = Closer(detector)
-        self.scorer = Scorer(detector, shard)
+        self.scorer = Scorer(detector, shard, calendars)
         self.fingerprint = detector.fingerprint
         #: Every shard is told of all events of an interval, and one is enough to count them.
         self.counts = shard == 0
@@ -78,6 +78,7 @@ class ScoreStep:
         self._partition = partition
         self._tp = TP(wiring.names.partials, partition)
         self._config = {detector.name: detector for detector in wiring.config.detectors}
+        self._calendars = wiring.config.calendars
         self._names = wiring.names
         self._metrics = wiring.metrics
         self._shown = shown
@@ -89,7 +90,7 @@ class ScoreStep:
         name, shard = key
         detector = self._config.get(name)
         if key not in self.lanes and detector is not None and shard < detector.shards:
-            self.lanes[key] = _Lane(detector, shard, self.pieces(key, []))
+            self.lanes[key] = _Lane(detector, shard, self._calendars, self.pieces(key, []))
             self._metrics.close_delay.labels(name)
         return self.lanes.get(key)
 

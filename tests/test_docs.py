@@ -17,7 +17,17 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
 from detectors.aggregation import AGGREGATORS
-from detectors.config import AlertRule, Config, Detector, Matcher, Measure, Source
+from detectors.config import (
+    AlertRule,
+    Calendar,
+    Config,
+    Detector,
+    LocalTime,
+    Matcher,
+    Measure,
+    Occasion,
+    Source,
+)
 from detectors.loading import parse
 from detectors.models import MODELS
 from detectors.places import named
@@ -102,13 +112,15 @@ def test_the_reference_explains_only_what_exists() -> None:
         assert field in structs[struct].__struct_fields__, key
 
 
-@pytest.mark.parametrize("struct", [Source, Detector, Measure, AlertRule, Matcher])
+@pytest.mark.parametrize(
+    "struct", [Source, Detector, Measure, AlertRule, Matcher, Calendar, Occasion, LocalTime]
+)
 def test_every_key_is_in_the_reference(struct: type[msgspec.Struct]) -> None:
     missing = [
         f.encode_name for f in msgspec.structs.fields(struct) if f"| `{f.encode_name}` |" not in CONFIGURATION
     ]
     assert missing == []
-    assert set(Config.__struct_fields__) == {"sources", "detectors", "alerts"}
+    assert set(Config.__struct_fields__) == {"sources", "detectors", "alerts", "calendars"}
 
 
 @pytest.mark.parametrize("page", [CONFIGURATION, OPERATIONS], ids=["configuration", "operations"])

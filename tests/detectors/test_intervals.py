@@ -134,13 +134,3 @@ def test_intervals_begin_at_local_midnight() -> None:
 
     assert days.start(ms("12:00")) == ms("00:00") - HOUR * 11 // 2
     assert days.start(ms("18:30")) == ms("18:30")
-
-
-def test_the_moment_is_local_time_since_monday() -> None:
-    assert Intervals(timedelta(hours=1)).moment(ms("12:05")).second_of_week == 12 * 3600 + 300
-    assert Intervals(timedelta(hours=1), "Asia/Kolkata").moment(ms("20:00")).second_of_week == (
-        86_400 + 90 * 60
-    )
-    summer = Intervals(timedelta(hours=1), "Europe/Berlin")
-    assert summer.moment(instant("Europe/Berlin", 2026, 7, 6, 8)).second_of_week == 8 * 3600
-    assert summer.moment(instant("Europe/Berlin", 2026, 1, 5, 8)).second_of_week == 8 * 3600

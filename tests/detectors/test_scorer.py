@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from detectors import scorer as module
-from detectors import state
+from detectors import seating, state
 from detectors.blocks import BlockState
 from detectors.config import Detector, Measure
 from detectors.records import Interval, IntervalScores, Place, Score
@@ -263,7 +262,7 @@ def test_events_of_which_nothing_is_measured_are_no_silence() -> None:
 
 @pytest.mark.parametrize("every", [1, 7])
 def test_a_restart_changes_no_number(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_SERIES", 6)
+    monkeypatch.setattr(seating, "BLOCK_SERIES", 6)
     previous = Measure(name="price", aggregation="mean", field="amount", missing="previous")
     shop = detector(dimensions=("platform",), measures=[ORDERS, VIEWS, previous])
     there = [(None,), ("web",), ("app",), ("tv",), ("radio",)]
@@ -280,7 +279,7 @@ def test_a_restart_changes_no_number(every: int, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("every", [1, 7])
 def test_nor_does_it_while_places_come_and_go(every: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_SERIES", 6)
+    monkeypatch.setattr(seating, "BLOCK_SERIES", 6)
     shop = detector(
         dimensions=("platform", "marketplace"),
         measures=[ORDERS, VIEWS],
@@ -304,7 +303,7 @@ def test_how_many_series_share_a_block_shows_nowhere(monkeypatch: pytest.MonkeyP
     shop = detector(dimensions=("platform",), measures=[ORDERS, VIEWS, PRICE])
     there: list[Place] = [(f"{n}",) for n in range(11)]
     whole = Scorer(shop)
-    monkeypatch.setattr(module, "BLOCK_SERIES", 12)
+    monkeypatch.setattr(seating, "BLOCK_SERIES", 12)
     cut = Scorer(shop)
     for minute in range(40):
         now = there[: 1 + minute]
@@ -312,7 +311,7 @@ def test_how_many_series_share_a_block_shows_nowhere(monkeypatch: pytest.MonkeyP
         assert cut.score(told) == whole.score(told)
         if minute % 10 == 5:
             # Stored in blocks of one size, read into blocks of another.
-            monkeypatch.setattr(module, "BLOCK_SERIES", 6 + minute)
+            monkeypatch.setattr(seating, "BLOCK_SERIES", 6 + minute)
             cut = reloaded(cut)
     assert cut.state_bytes == whole.state_bytes
 
