@@ -3,7 +3,8 @@
     OperatorError          the command line prints the sentence and exits with 2
     ├── SettingsError      a LOOKALIVE_* variable
     ├── BrokerError        the program's own Kafka: Java, jars, port, directory
-    └── TopicError         a cluster that does not answer, a topic that is not there
+    ├── TopicError         a cluster that does not answer, a topic that is not there
+    └── BackupError        a copy of the state: its file, or where it is to be put back
 
 Beside them stands `detectors.config.ConfigError`. Anything else is a bug and keeps its traceback.
 """
@@ -25,3 +26,7 @@ class BrokerError(OperatorError):
 
 class TopicError(OperatorError):
     """A topic cannot be read, listed or created; the message says why."""
+
+
+class BackupError(OperatorError):
+    """A copy of the state cannot be read or put back; the message says why."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from streams.tables import SnapshotTable, block_key, blocks
+from streams.tables import Stored, block_key, blocks
 
 #: Small, so that little is written that has not changed.
 PIECE = 128 * 1024
@@ -46,7 +46,7 @@ class Pieces:
         for number in range(len(self._records)):
             yield from self._keys(number)
 
-    def read(self, table: SnapshotTable) -> Iterator[bytes]:
+    def read(self, table: Stored) -> Iterator[bytes]:
         """The records.
 
         Raises:

@@ -44,6 +44,9 @@ class LaneHead(msgspec.Struct):
     closer: CloserState
     #: Where the scorer is: what it knows of all, then its blocks.
     written: Written
+    #: Where models were taken back to an earlier time: the end of the last interval that was told before.
+    #: Up to there intervals are scored again to learn from them, and not told again.
+    told: int | None = None
 
 
 class ScoreHead(msgspec.Struct):
@@ -65,6 +68,8 @@ class _Lane:
         #: What the scorer has stored, and whether it has learnt since.
         self.pieces = pieces
         self.changed = False
+        #: End of the last interval that is not told again.
+        self.told: int | None = None
         self.counted_late = 0
         self.counted = Counts()
 
@@ -113,7 +118,9 @@ class ScoreStep:
             if lane is None or news.fingerprint != lane.fingerprint:
                 return
             for interval in lane.closer.add(news):
-                yield from self._score(lane, interval)
+                messages = self._score(lane, interval)
+                if lane.told is None or interval.end > lane.told:
+                    yield from messages
         except (*FAILURES, BadPartial) as error:
             self._metrics.dead_letters.labels(self._tp.topic).inc()
             yield not_ours(self._tp, record, error).message(self._names.dead_letters)
@@ -181,7 +188,7 @@ class ScoreStep:
                 written |= lane.pieces.cut(self.offset, map(state.encode, chain([scorer], blocks)))
                 lane.changed = False
             shards = self._config[key[0]].shards
-            heads[key] = LaneHead(shards, lane.closer.save(), lane.pieces.written)
+            heads[key] = LaneHead(shards, lane.closer.save(), lane.pieces.written, lane.told)
         return Snapshot(self.offset, state.encode(ScoreHead(self.offset, heads)), written, self.referred())
 
     def referred(self) -> frozenset[bytes]:
@@ -223,7 +230,7 @@ class ScoreHop(Hop[ScoreStep]):
                 if saved.shards != shards:
                     log.warning("shards_changed", detector=key[0], before=saved.shards, now=shards)
                 lane.closer.load(saved.closer)
-                lane.pieces = step.pieces(key, saved.written)
+                lane.pieces, lane.told = step.pieces(key, saved.written), saved.told
                 records = lane.pieces.read(self.table)
                 if (scorer := next(records, None)) is not None:
                     blocks = (state.decode(block, BlockState) for block in records)

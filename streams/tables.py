@@ -12,7 +12,7 @@ import asyncio
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import faust
 from faust.types import FutureMessage
@@ -36,6 +36,15 @@ class SnapshotTable(faust.Table[bytes, bytes]):
         """Wait until the broker has all that was written since this was last called."""
         unconfirmed, self._unconfirmed = self._unconfirmed, []
         await asyncio.gather(*unconfirmed)
+
+
+class Stored(Protocol):
+    """What snapshots are read from: a table, or a copy of one."""
+
+    name: str
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """What is stored under a key."""
 
 
 #: A record of the changelog is at most about this large; a larger head is stored in pieces.
@@ -70,13 +79,13 @@ def _piece_key(partition: int, offset: int, checksum: int, number: int) -> bytes
     return block_key(partition, f"head/{checksum:08x}", offset, number)
 
 
-def contained(table: SnapshotTable, partition: int) -> int | None:
+def contained(table: Stored, partition: int) -> int | None:
     """The last offset that the snapshot of a partition contains; None where there is none."""
     stored = table.get(_head_key(partition))
     return None if stored is None else int(_PREFIX.unpack_from(stored)[0])
 
 
-def read(table: SnapshotTable, partition: int) -> tuple[bytes | None, frozenset[bytes]]:
+def read(table: Stored, partition: int) -> tuple[bytes | None, frozenset[bytes]]:
     """The head of a partition's snapshot, and the keys of its pieces.
 
     Raises:
@@ -90,7 +99,7 @@ def read(table: SnapshotTable, partition: int) -> tuple[bytes | None, frozenset[
     return b"".join([stored[_PREFIX.size :], *blocks(table, keys)]), frozenset(keys)
 
 
-def blocks(table: SnapshotTable, keys: Iterable[bytes]) -> Iterator[bytes]:
+def blocks(table: Stored, keys: Iterable[bytes]) -> Iterator[bytes]:
     """The blocks of these keys.
 
     Raises:
@@ -104,22 +113,27 @@ def blocks(table: SnapshotTable, keys: Iterable[bytes]) -> Iterator[bytes]:
         yield stored
 
 
+def records(partition: int, snapshot: Snapshot) -> dict[bytes, bytes]:
+    """All that is to be written of a snapshot, by key, in the order in which it is."""
+    head, checksum = snapshot.head, zlib.crc32(snapshot.head)
+    pieces = {
+        _piece_key(partition, snapshot.offset, checksum, number): head[at : at + PIECE]
+        for number, at in enumerate(range(PIECE, len(head), PIECE))
+    }
+    first = _PREFIX.pack(snapshot.offset, len(pieces), checksum) + head[:PIECE]
+    return {**snapshot.blocks, **pieces, _head_key(partition): first}
+
+
 def write(table: SnapshotTable, partition: int, snapshot: Snapshot) -> frozenset[bytes]:
-    """Write a snapshot, and return the keys of all it refers to.
+    """Write a snapshot, and return the keys of all it refers to beside its head.
 
     Once it is confirmed, what only the one before had can be deleted. Must be called while an event of
     the partition is processed: Faust's rule for tables.
     """
-    head, checksum = snapshot.head, zlib.crc32(snapshot.head)
-    cuts = range(PIECE, len(head), PIECE)
-    pieces = {
-        _piece_key(partition, snapshot.offset, checksum, number): head[at : at + PIECE]
-        for number, at in enumerate(cuts)
-    }
-    for key, value in {**snapshot.blocks, **pieces}.items():
+    written = records(partition, snapshot)
+    for key, value in written.items():
         table[key] = value
-    table[_head_key(partition)] = _PREFIX.pack(snapshot.offset, len(pieces), checksum) + head[:PIECE]
-    return snapshot.referred | frozenset(pieces)
+    return snapshot.referred | written.keys() - {_head_key(partition)}
 
 
 def delete(table: SnapshotTable, keys: Iterable[bytes]) -> None:

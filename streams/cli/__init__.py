@@ -25,6 +25,7 @@ COMMANDS = {
     "broker": "Run an Apache Kafka of one node on this machine.",
     "topics": "List the topics of a configuration, or create them.",
     "worker": "Detect: read events, score, group, alert.",
+    "state": "Save what models have learnt, and go back to it.",
     "tail": "Print what is on an internal topic as JSON lines.",
 }
 

@@ -1,0 +1,144 @@
+"""Copies of what models have learnt: taken from the changelog, and put back.
+
+A copy is the last snapshot of every partition of the score hop. Put back, it is the snapshot from which
+workers go on: they read the partials since then again, and learn from them. What was told stays as it was
+told, for what has closed never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from kafka import KafkaProducer
+
+from detectors import state
+from detectors.records import utc
+from streams import tables
+from streams.backup_files import VERSION, Copies, Copy, Header, Lane
+from streams.clients import admin_client, reader
+from streams.errors import BackupError
+from streams.names import LARGEST_MESSAGE_BYTES
+from streams.pieces import Pieces
+from streams.score import LaneKey, ScoreHead
+from streams.settings import Settings
+from streams.tables import Snapshot
+
+#: Called with how much of how much is done.
+Advance = Callable[[int, int], None]
+
+
+def fetch(settings: Settings, advance: Advance) -> Copies:
+    """What the score hop has stored, as its changelog tells it; workers may go on meanwhile.
+
+    Raises:
+        TopicError: no broker answers, or it has no such changelog.
+    """
+    with reader(settings, _changelog(settings), from_beginning=True) as consumer:
+        ends = consumer.end_offsets(consumer.assignment())
+        copies = {partition.partition: Copy() for partition in ends}
+        begin = sum(consumer.position(partition) for partition in ends)
+        while any(consumer.position(partition) < end for partition, end in ends.items()):
+            for partition, records in consumer.poll(timeout_ms=500).items():
+                for record in records:
+                    # Up to there the log is a snapshot in any case: what is newer may be half of one.
+                    if record.offset < ends[partition]:
+                        copies[partition.partition].take(record.key, record.value)
+            reached = sum(min(consumer.position(partition), end) for partition, end in ends.items())
+            advance(reached - begin, sum(ends.values()) - begin)
+    return copies
+
+
+def header(settings: Settings, copies: Copies, taken: datetime) -> Header:
+    """What there is to say of copies."""
+    lanes = []
+    for partition, copy in sorted(copies.items()):
+        head = _head(partition, copy)
+        for (detector, shard), lane in sorted(head.lanes.items()):
+            through = lane.closer.closed_through
+            lanes.append(Lane(detector, shard, lane.shards, None if through is None else utc(through)))
+    return Header(VERSION, taken, settings.group, len(copies), lanes)
+
+
+def put_back(settings: Settings, copies: Copies, advance: Advance) -> None:
+    """Make copies the snapshots from which the workers of the group go on.
+
+    Raises:
+        BackupError: workers are running, or the group has another number of partitions.
+    """
+    _refuse_while_running(settings)
+    stored = fetch(settings, lambda *_: None)
+    if stored.keys() != copies.keys():
+        message = (
+            f"the copy has {len(copies)} partitions and {_changelog(settings)} has {len(stored)}: "
+            "it can be put back only where there are as many"
+        )
+        raise BackupError(message)
+    changes = [
+        (partition, key, value)
+        for partition, copy in sorted(copies.items())
+        for key, value in _changes(partition, stored[partition], copy).items()
+    ]
+    producer = KafkaProducer(
+        **settings.kafka_client(), acks="all", max_request_size=LARGEST_MESSAGE_BYTES, linger_ms=5
+    )
+    try:
+        sent = [
+            producer.send(_changelog(settings), partition=partition, key=key, value=value)
+            for partition, key, value in changes
+        ]
+        for done, future in enumerate(sent, start=1):
+            future.get(timeout=60)
+            advance(done, len(sent))
+    finally:
+        producer.close()
+
+
+def _changes(partition: int, stored: Copy, copy: Copy) -> dict[bytes, bytes | None]:
+    """What is to be written over what is stored, in order: None deletes.
+
+    A head makes true what is written before it; what only the old one had goes last.
+    """
+    told = {
+        key: max(lane.told or 0, lane.closer.closed_through or 0)
+        for key, lane in _head(partition, stored).lanes.items()
+    }
+    snapshot = _quiet(partition, copy, told)
+    written = {} if snapshot is None else tables.records(partition, snapshot)
+    return {**written, **dict.fromkeys(stored.keys() - written.keys())}
+
+
+def _quiet(partition: int, copy: Copy, told: Mapping[LaneKey, int]) -> Snapshot | None:
+    """The snapshot in a copy, which does not tell again what was told; None where it is empty."""
+    head = _head(partition, copy)
+    if not head.lanes:
+        return None
+    for key, lane in head.lanes.items():
+        lane.told = told.get(key)
+    owners = [
+        Pieces(partition, f"{detector}/{shard}", lane.written)
+        for (detector, shard), lane in head.lanes.items()
+    ]
+    keys = [key for owner in owners for key in owner.referred()]
+    pieces = dict(zip(keys, tables.blocks(copy, keys), strict=True))
+    return Snapshot(head.offset, state.encode(head), pieces, frozenset(keys))
+
+
+def _head(partition: int, copy: Copy) -> ScoreHead:
+    head, _ = tables.read(copy, partition)
+    return ScoreHead(-1, {}) if head is None else state.decode(head, ScoreHead)
+
+
+def _refuse_while_running(settings: Settings) -> None:
+    with admin_client(settings) as admin:
+        members = admin.describe_groups([settings.group])[settings.group]["members"]
+    if members:
+        message = (
+            f"{len(members)} workers of the group {settings.group!r} are running: stop them all first; "
+            "of one that was killed the broker hears after ten seconds"
+        )
+        raise BackupError(message)
+
+
+def _changelog(settings: Settings) -> str:
+    return f"{settings.group}-score-changelog"

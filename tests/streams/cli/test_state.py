@@ -1,0 +1,134 @@
+"""Copies of what models have learnt, taken from a running worker and put back, with a real broker."""
+
+import gzip
+import json
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from detectors.records import IntervalScores
+from streams import backup_files
+from streams.backup_files import Copies, Copy, Header, Lane
+from streams.cli import main
+from streams.errors import BackupError
+from streams.settings import Settings
+from tests.streams.truth import SECONDS, published, truth
+from tests.streams.worker import running_worker
+
+NOON = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
+HEADER = Header(backup_files.VERSION, NOON, "shop", 2, [Lane("shop", 0, 1, NOON - timedelta(minutes=1))])
+COPIES: Copies = {0: Copy({b"0/head": b"\x00\xff", b"0/shop/0/7/0": b"x" * 1000}), 1: Copy()}
+
+
+def run(settings: Settings, *arguments: object) -> Result:
+    environment = {
+        "LOOKALIVE_BOOTSTRAP": settings.bootstrap,
+        "LOOKALIVE_GROUP": settings.group,
+        "LOOKALIVE_PREFIX": settings.prefix,
+    }
+    return CliRunner(env=environment).invoke(main, ["state", *map(str, arguments)])
+
+
+@pytest.mark.kafka
+def test_what_is_put_back_learns_again_and_tells_nothing_twice(flow, read_all, tmp_path):
+    scores = f"{flow.settings.prefix}.scores"
+    with running_worker(flow.config_text, flow.place("one")) as worker:
+        flow.send(0.4)
+        copy = wait_for(lambda: learnt(run(flow.settings, "save", "-d", tmp_path, "--json")))
+        flow.send(0.3)
+        wait_for(lambda: len(read_all(scores)) > len(truth()[IntervalScores]) // 2)
+        refused = run(flow.settings, "restore", copy["file"])
+        assert refused.exit_code == 2
+        assert "stop them all first" in refused.output
+        assert worker.terminate() == 0
+    before = len(read_all(scores))
+
+    restored = run(flow.settings, "restore", copy["file"], "--json")
+    assert restored.exit_code == 0, restored.output
+    assert json.loads(restored.stdout) == copy
+
+    with running_worker(flow.config_text, flow.place("one")) as worker:
+        flow.send()
+        flow.assert_exact()
+        told = read_all(scores)
+        # What came after the copy was scored again, and only what is new was told.
+        assert len(told) == len(published(told, IntervalScores))
+        assert worker.count("lookalive_intervals_closed_total", detector="shop") > len(told) - before
+
+
+def learnt(saved: Result) -> Any:
+    """What a copy says of itself, once its models have learnt anything."""
+    assert saved.exit_code == 0, saved.output
+    copy = json.loads(saved.stdout)
+    return copy if any(lane["through"] for lane in copy["header"]["lanes"]) else None
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    until = time.monotonic() + SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < until
+        time.sleep(0.5)
+    return found
+
+
+def test_a_file_is_read_as_it_was_written(tmp_path):
+    file = tmp_path / "copy.state.gz"
+
+    backup_files.write(file, HEADER, COPIES)
+
+    assert backup_files.read_header(file) == HEADER
+    assert backup_files.read(file) == COPIES
+    assert [entry.name for entry in tmp_path.iterdir()] == ["copy.state.gz"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda whole: whole[: len(whole) // 2], "damaged"),
+        (lambda _: b"hello", "no copy"),
+        (lambda _: gzip.compress(b"hello, this is no copy"), "damaged"),
+        (lambda _: gzip.compress(b"\x00\x00\x00\x01\xc1"), "no copy"),
+        (lambda _: gzip.compress(b""), "no copy"),
+    ],
+)
+def test_what_is_no_copy_is_refused_in_a_sentence(tmp_path, damage, message):
+    file = tmp_path / "copy.state.gz"
+    backup_files.write(file, HEADER, COPIES)
+    file.write_bytes(damage(file.read_bytes()))
+
+    with pytest.raises(BackupError, match=message):
+        backup_files.read(file)
+
+
+def test_a_copy_of_another_version_is_refused(tmp_path):
+    file = tmp_path / "copy.state.gz"
+    backup_files.write(file, Header(99, NOON, "shop", 2, []), COPIES)
+
+    with pytest.raises(BackupError, match="version 99"):
+        backup_files.read(file)
+
+
+def test_the_copy_of_a_time_has_learnt_nothing_after_it(tmp_path):
+    settings = Settings(bootstrap="127.0.0.1:1")
+    for day in (1, 2, 3):
+        at = NOON + timedelta(days=day)
+        backup_files.write(
+            tmp_path / f"{day}.state.gz", Header(1, at, "shop", 1, [Lane("shop", 0, 1, at)]), {}
+        )
+
+    listed = run(settings, "list", "-d", tmp_path)
+    none = run(settings, "restore", "-d", tmp_path, "--to", "2026-03-02T11:00Z")
+    nonsense = run(settings, "restore", "-d", tmp_path, "--to", "yesterday")
+    which = run(settings, "restore", "-d", tmp_path)
+
+    assert [line.split()[-1] for line in listed.output.splitlines()[1:]] == [
+        (NOON + timedelta(days=day)).isoformat() for day in (1, 2, 3)
+    ]
+    assert (none.exit_code, nonsense.exit_code, which.exit_code) == (2, 2, 2)
+    assert "no copy that has learnt nothing after 2026-03-02T11:00:00+00:00" in none.output
+    assert "'yesterday' is no time" in nonsense.output
+    assert "say which copy" in which.output
