@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.judging.streams import WEEK, Stream
-from detectors.models.base import Column
+from detectors.models.base import Column, Flags
 
 #: The default of an alert rule.
 DEFAULT = 70.0
@@ -147,13 +147,13 @@ def judge(stream: Stream, opened: Sequence[int]) -> Tally:
         tally.delays.setdefault(episode.kind, []).append(delays[0] if delays else None)
         tally.found += bool(delays)
     tally.missed = len(judged) - tally.found
-    free = _unlabelled(stream)
+    free = unlabelled(stream)
     tally.false = sum(bool(free[at]) for at in opened)
     tally.weeks = float(free.sum()) * stream.interval_seconds / WEEK
     return tally
 
 
-def _unlabelled(stream: Stream) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def unlabelled(stream: Stream) -> Flags:
     """Points at which an alert would be false."""
     free = np.ones(len(stream), dtype=np.bool_)
     free[: stream.judged_from] = False

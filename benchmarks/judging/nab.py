@@ -16,16 +16,19 @@ import csv
 import gzip
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.judging.streams import Stream
 from detectors.models.base import Column
 
 CORPUS = Path(__file__).parents[1] / "data" / "nab"
@@ -59,6 +62,21 @@ class File:
     times: tuple[datetime, ...]
     value: Column
     windows: tuple[tuple[int, int], ...]
+
+    def stream(self) -> Stream:
+        """The series as models see it, at the interval that most of its points are apart."""
+        apart = Counter(int((later - time).total_seconds()) for time, later in pairwise(self.times))
+        return Stream(
+            name=self.name,
+            family="nab",
+            interval_seconds=apart.most_common(1)[0][0],
+            second_of_week=np.array([_second_of_week(time) for time in self.times]),
+            value=self.value,
+            special=np.zeros(len(self.value), dtype=np.bool_),
+            episodes=(),
+            excused=(),
+            judged_from=self.scored_from,
+        )
 
     @property
     def scored_from(self) -> int:
@@ -115,6 +133,10 @@ def _read(corpus: Path, name: str, windows: Sequence[tuple[str, str]]) -> File:
 @cache
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _second_of_week(time: datetime) -> int:
+    return ((time.weekday() * 24 + time.hour) * 60 + time.minute) * 60 + time.second
 
 
 def held(score: Column) -> Column:

@@ -1,0 +1,88 @@
+"""What a point costs, and a series: CPU time and state, after a day of points.
+
+Ours are asked for many series in columns, and for one; others know one series at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+
+from benchmarks.judging.peers import Peer, state_bytes
+from benchmarks.judging.running import Make
+from benchmarks.judging.streams import WEEK
+from detectors.models.base import Moment
+
+MANY = 10_000
+INTERVAL_SECONDS = 300
+#: Points before it counts, and least and most seconds of measuring.
+WARM_UP, LEAST_POINTS, MOST_SECONDS = 300, 5, 5.0
+
+
+class Cost(msgspec.Struct):
+    """Microseconds of CPU a point, learning included; bytes of state a series."""
+
+    one_series: float
+    bytes_a_series: float
+    #: In columns of 10,000 series; peers have none.
+    many_series: float | None = None
+
+
+def of_model(make: Make) -> Cost:
+    """What one of ours costs."""
+    return Cost(_columns(make, 1, WARM_UP), _bytes(make), _columns(make, MANY, warm_up=20))
+
+
+def of_peer(make: Callable[[int], Peer]) -> Cost:
+    """What another costs."""
+    peer, values = make(INTERVAL_SECONDS), iter(_values(1).ravel().tolist())
+
+    def point() -> None:
+        value = next(values)
+        peer.score_one(value)
+        peer.learn_one(value)
+
+    return Cost(_measured(point, WARM_UP), float(state_bytes(peer)))
+
+
+def _columns(make: Make, series: int, warm_up: int) -> float:
+    model, points = make(INTERVAL_SECONDS), iter(enumerate(_values(series)))
+    model.grow(series)
+
+    def point() -> None:
+        number, value = next(points)
+        moment = Moment(number * INTERVAL_SECONDS % WEEK)
+        model.learn(model.assess(moment, value))
+
+    return _measured(point, warm_up) / series
+
+
+def _bytes(make: Make, series: int = 1000) -> float:
+    model = make(INTERVAL_SECONDS)
+    model.grow(series)
+    for number, value in enumerate(_values(series)[:WARM_UP]):
+        model.learn(model.assess(Moment(number * INTERVAL_SECONDS % WEEK), value))
+    return sum(array.nbytes for array in model.save().values()) / series
+
+
+def _values(series: int, points: int = 5000) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Counts with a shape of the day; of many series the points repeat after a while."""
+    rng, drawn = np.random.default_rng(1), min(points, max(WARM_UP, 1_000_000 // series))
+    shape = 100 + 50 * np.sin(np.arange(drawn) / 288 * 2 * np.pi)
+    values = rng.poisson(shape[:, np.newaxis], (drawn, series)).astype(np.float64)
+    return np.tile(values, (-(-points // drawn), 1)) if series == 1 else values
+
+
+def _measured(point: Callable[[], None], warm_up: int) -> float:
+    """Median microseconds of a call."""
+    for _ in range(warm_up):
+        point()
+    took, until = list[float](), time.process_time() + MOST_SECONDS
+    while len(took) < LEAST_POINTS or (time.process_time() < until and len(took) < 200):
+        started = time.process_time()
+        point()
+        took.append(time.process_time() - started)
+    return float(np.median(took)) * 1e6
