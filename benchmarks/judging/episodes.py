@@ -1,8 +1,8 @@
 """Scores of a stream → when alerts open, and whether they are right.
 
 An alert opens and closes as the group of a single series does (`detectors.grouping`): it opens at the
-threshold, stays open above a lower one or while the value is where it was at its worst, and closes after
-some quiet intervals. A labelled episode is found by an alert that opens in it, or just after its end.
+threshold with a value outside its band, stays open above a lower one or while the value is where it was at
+its worst, and closes after some quiet intervals. A labelled episode is found by an alert that opens in it, or just after its end.
 """
 
 from __future__ import annotations
@@ -40,23 +40,29 @@ def openings(value: Column, scored: Scored, threshold: float) -> list[int]:
     """The points at which an alert opens."""
     opens = max(FLOOR, threshold)
     joins = max(FLOOR, opens - HYSTERESIS)
+    severity = np.where(_is_outside(value, scored), scored.severity, 0.0)
     found, until = list[int](), 0
-    severe = np.flatnonzero(scored.severity >= opens).tolist()
-    for point in severe:
+    for point in np.flatnonzero(severity >= opens).tolist():
         if point >= until:
             found.append(point)
-            until = _closes(value, scored, point, joins)
+            until = _closes(value, severity, scored, point, joins)
     return found
 
 
-def _closes(value: Column, scored: Scored, opened: int, joins: float) -> int:
+def _is_outside(value: Column, scored: Scored) -> Flags:
+    """Whether each value is outside its band: one that is as it should be is no anomaly."""
+    if scored.lower is None or scored.upper is None:
+        return np.ones(len(value), dtype=np.bool_)
+    return ~((scored.lower <= value) & (value <= scored.upper))
+
+
+def _closes(value: Column, severity: Column, scored: Scored, opened: int, joins: float) -> int:
     """The first point at which another alert may open."""
     worst, quiet, held = opened, 0, 0
     for point in range(opened + 1, len(value)):
-        severity = scored.severity[point]
-        if severity >= joins:
+        if severity[point] >= joins:
             quiet = held = 0
-            if severity > scored.severity[worst]:
+            if severity[point] > severity[worst]:
                 worst = point
         elif held < HELD_FOR and _is_still_off(value, scored, point, worst):
             quiet, held = 0, held + 1
