@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from detectors.config import AlertRule
+from detectors.bars import Bars
+from detectors.config import AlertRule, Detector
 from detectors.filters import matches_dimensions
 from detectors.records import Alert, Anomaly, AnomalyGroup
 from detectors.words import anomaly_in_words, duration_in_words
@@ -31,8 +32,8 @@ class Told(msgspec.Struct):
 class Alerter:
     """What the rules of one detector have told of its open groups."""
 
-    def __init__(self, rules: Sequence[AlertRule]) -> None:
-        self._rules = [_Rule(rule) for rule in rules]
+    def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
+        self._rules = [_Rule(rule, Bars(detector, rules)) for rule in rules]
         self._told: dict[str, Told] = {}
 
     def alert(self, group: AnomalyGroup) -> Iterator[Alert]:
@@ -51,7 +52,7 @@ class Alerter:
             severity = max(member.severity for member in members)
             total = group.members_total if rule.matches_all else len(members)
             kind: Literal["OPENED", "UPDATED"]
-            if told is None and severity >= rule.threshold:
+            if told is None and any(map(rule.asks_for, members)):
                 kind = "OPENED"
             elif told is not None and (
                 severity >= told.severity + WORSE_BY or total >= told.members * BROADER_BY
@@ -81,6 +82,7 @@ class Alerter:
                 direction=first.direction,
                 members=members[:NAMED_MEMBERS],
                 members_total=total,
+                why=(*first.why, rule.why(members)),
             )
             self._told[key] = Told(revision, severity, total, alert)
             yield alert
@@ -98,14 +100,24 @@ class Alerter:
 class _Rule:
     """A rule, compiled."""
 
-    def __init__(self, rule: AlertRule) -> None:
+    def __init__(self, rule: AlertRule, bars: Bars) -> None:
         self.name = rule.name
-        self.threshold = rule.severity_threshold
+        self._bars = bars
+        self._threshold = rule.severity_threshold
         self.matches_all = not rule.measures and not rule.where
         self._measures = frozenset(rule.measures)
         self._matches: Callable[[Mapping[str, str]], bool] | None = (
             matches_dimensions(rule.where) if rule.where else None
         )
+
+    def asks_for(self, member: Anomaly) -> bool:
+        return member.severity >= self._bars.told(member.measure, self._threshold)
+
+    def why(self, members: Sequence[Anomaly]) -> str:
+        """Which of the members has let the group through, in words."""
+        member = next(filter(self.asks_for, members), members[0])
+        bar = self._bars.told(member.measure, self._threshold)
+        return f"{self.name} tells of {member.measure} from severity {bar:.3g} on"
 
     def matching(self, members: Sequence[Anomaly]) -> list[Anomaly]:
         return [
@@ -118,7 +130,7 @@ class _Rule:
 
 def _summary(detector: str, members: Sequence[Anomaly], total: int) -> str:
     first = members[0]
-    if first.direction == "missing" and not first.dimensions:
+    if first.direction == "stopped":
         return f"no events for {detector} any more, severity {first.severity:.0f}"
     return anomaly_in_words(first) + (f"; {total - 1} more series with it" if total > 1 else "")
 

@@ -23,6 +23,9 @@ from detectors.state import Array
 #: Series of a full block.
 BLOCK_SERIES = 4096
 
+#: The surprise of what is declared never to happen, in nats.
+CERTAIN = 30.0
+
 _FILL = {"zero": 0.0}
 
 Seats = NDArray[np.intp]
@@ -99,6 +102,7 @@ class Block:
         self._modelled = [_Modelled(name, detector) for name in sorted({m.model for m in detector.measures})]
         self._fills = np.array([_FILL.get(m.fill, np.nan) for m in detector.measures])
         self._keeps = np.array([m.fill == "previous" for m in detector.measures])
+        self._alarms = np.array([m.fill == "alarm" for m in detector.measures])
         self._previous = np.empty((0, len(detector.measures)))
         #: Of all columns.
         self.state_bytes = 0
@@ -140,6 +144,7 @@ class Block:
             table.put(part.columns, assessment)
             if reading.learns:
                 part.model.learn(assessment)
+        table.surprise[np.isnan(value) & self._alarms & ~table.learning] = CERTAIN
         return table
 
     def save(self) -> BlockState:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -11,13 +12,17 @@ from detectors.records import IntervalScores
 #: About the size of a chunk on the wire, in bytes.
 CHUNK_BYTES = 512 * 1024
 #: What a row takes at most beside its place and the name of its measure: five numbers of 24 digits, two
-#: short ones and a word, with what is between them.
-ROW_BYTES = 160
+#: short ones and two words, with what is between them.
+ROW_BYTES = 192
 
 _COLUMNS = (
     "measures", "places", "value", "expected", "lower", "upper", "scale", "severity", "confidence", "phase",
 )  # fmt: skip
+#: What only some rows have.
+_SPARSE = ("held_by", "why")
 _encode = msgspec.json.Encoder().encode
+
+T = TypeVar("T")
 
 
 def chunked(scores: IntervalScores, largest: int = CHUNK_BYTES) -> list[IntervalScores]:
@@ -27,10 +32,18 @@ def chunked(scores: IntervalScores, largest: int = CHUNK_BYTES) -> list[Interval
         return [scores]
     return [
         msgspec.structs.replace(
-            scores, chunk=chunk, chunks=len(cuts), **{name: getattr(scores, name)[rows] for name in _COLUMNS}
+            scores,
+            chunk=chunk,
+            chunks=len(cuts),
+            **{name: getattr(scores, name)[rows] for name in _COLUMNS},
+            **{name: _of_rows(getattr(scores, name), rows) for name in _SPARSE},
         )
         for chunk, rows in enumerate(cuts)
     ]
+
+
+def _of_rows(sparse: dict[int, T], rows: slice) -> dict[int, T]:
+    return {row - rows.start: told for row, told in sparse.items() if rows.start <= row < rows.stop}
 
 
 def _cuts(scores: IntervalScores, largest: int) -> Iterator[slice]:
@@ -41,8 +54,11 @@ def _cuts(scores: IntervalScores, largest: int) -> Iterator[slice]:
         if scores.places[row] is not place:
             place = scores.places[row]
             place_bytes = len(_encode(place))
-        size += ROW_BYTES + len(measure) + place_bytes
+        row_bytes = ROW_BYTES + len(measure) + place_bytes
+        if row in scores.why:
+            row_bytes += len(_encode(scores.why[row])) + 16
+        size += row_bytes
         if size > largest and row > first:
             yield slice(first, row)
-            first, size = row, ROW_BYTES + len(measure) + place_bytes
+            first, size = row, row_bytes
     yield slice(first, len(scores.measures))

@@ -21,6 +21,11 @@ Scalar = str | int | float | bool
 FieldKind = Literal["number", "any"]
 Mode = Literal["expect", "do-not-learn", "do-not-alert"]
 
+Fill = Literal["zero", "previous", "gap", "ignore", "alarm"]
+NotNegative = Annotated[float, Meta(ge=0, le=1e15)]
+Sensitivity = Annotated[float, Meta(ge=0.0001, le=10_000)]
+Breach = Annotated[int, Meta(ge=1, le=100)]
+
 #: Aggregations that read no field of the event.
 NEEDS_NO_FIELD = frozenset({"count", "rate"})
 #: Aggregations of which an interval without events says zero; the others then say nothing.
@@ -84,11 +89,25 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ratio: tuple[str, str] | None = None
     #: The smallest step of a sum or mean; sums are kept exact in whole steps.
     scale: Annotated[float, Meta(ge=1e-12, le=1e12)] = 0.0001
-    #: What an interval without events means: `zero` (default of count, sum, distinct, rate),
-    #: `ignore` (default of the others), or `previous`.
-    missing: Literal["zero", "ignore", "previous"] | None = None
+    #: What an interval without a value means: `zero`, or the `previous` value; or there is none, and it is
+    #: told of if that is unusual for the series (`gap`), never (`ignore`) or always (`alarm`). Unless given,
+    #: `zero` for count, sum, distinct and rate, `gap` for the others.
+    missing: Fill | None = None
     #: Name of the model that forecasts it.
     model: str = "seasonal"
+    #: What is told of: values `above` what was expected, values `below` it and missing ones, or `both`.
+    direction: Literal["above", "below", "both"] = "both"
+    #: How far from what was expected a value must be to be told of, in its own unit.
+    minimum_change: NotNegative = 0.0
+    #: The same as a share of what was expected: 0.1 is ten percent.
+    minimum_relative_change: NotNegative = 0.0
+    #: For a ratio: its denominator must be so large for it to be told of.
+    minimum_volume: NotNegative = 0.0
+    #: Multiplies how many false episodes are put up with, and so how small an anomaly is told of: 10 lowers
+    #: what alert rules ask of this measure by 20 of severity, 0.1 raises it by as much.
+    sensitivity: Sensitivity = 1.0
+    #: A group opens when the measure was off in so many of so many intervals, such as `[3, 5]`.
+    breaches: tuple[Breach, Breach] = (1, 1)
 
     @property
     def measured(self) -> tuple[Any, ...]:
@@ -96,11 +115,11 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.name, self.aggregation, self.field, self.where, self.ratio, self.scale
 
     @property
-    def fill(self) -> Literal["zero", "ignore", "previous"]:
-        """What an interval without events means for this measure."""
+    def fill(self) -> Fill:
+        """What an interval without a value means for this measure."""
         if self.missing is not None:
             return self.missing
-        return "zero" if self.aggregation in ZERO_WITHOUT_EVENTS else "ignore"
+        return "zero" if self.aggregation in ZERO_WITHOUT_EVENTS else "gap"
 
 
 class Occasion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -204,6 +223,8 @@ class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: The places are scored in so many parts, which workers share: more than one for a detector that is
     #: too large for one worker. Each part takes its share of `max_series`.
     shards: Annotated[int, Meta(ge=1, le=256)] = 1
+    #: The same as that of a measure, for all of them; the two are multiplied.
+    sensitivity: Sensitivity = 1.0
 
     @property
     def additive(self) -> list[Measure]:

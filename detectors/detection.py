@@ -66,7 +66,7 @@ class _Lane:
             (Closer(detector), Scorer(detector, shard, config.calendars)) for shard in range(detector.shards)
         ]
         self._grouper = Grouper(detector, rules)
-        self._alerter = Alerter(rules)
+        self._alerter = Alerter(detector, rules)
 
     def take(self, record: Partial | Watermark) -> Iterator[Outcome]:
         closer, scorer = self._shards[record.shard]

@@ -1,7 +1,7 @@
 """Chunks of scores → intervals that are whole: of each only what grouping needs to know.
 
 The shards of a detector score an interval each in its own time, and tell it in one chunk or several.
-Of a chunk nothing stays but its anomalies, whether it had any value, and the values of series that
+Of a chunk nothing stays but its anomalies, whether the source had stopped, and the values of series that
 may be what a group is called after: there may be a million others.
 """
 
@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
+from detectors.bars import FLOOR, Bars
 from detectors.config import Detector
 from detectors.overlap import level
-from detectors.records import IntervalScores, Place, Score
+from detectors.records import JOINT, IntervalScores, Place, Score
 
 #: Anomalies of an interval that are looked at; of more, the severest. When all is down at once, more of
 #: them say nothing new.
@@ -37,8 +38,8 @@ class Gathered(msgspec.Struct):
     end: datetime
     #: Shard → its chunks that have not come yet; a shard of which none has come is not there.
     awaited: dict[int, set[int]]
-    #: Whether any series has a value.
-    spoke: bool
+    #: Whether the source says nothing any more.
+    stopped: bool
     anomalies: list[Score]
     #: Of the series that were asked for.
     values: dict[SeriesKey, float | None]
@@ -56,9 +57,8 @@ class GathererState(msgspec.Struct):
 class Gatherer:
     """The intervals of one detector that are not whole yet."""
 
-    def __init__(self, detector: Detector, joins: float) -> None:
-        """`joins`: the severity from which on an anomaly counts."""
-        self._joins = joins
+    def __init__(self, detector: Detector, bars: Bars) -> None:
+        self._joins = {name: bars.joins(name) for name in (*(m.name for m in detector.measures), JOINT)}
         self._monitored = set(detector.monitored)
         self._coarsest = detector.monitored[0]
         self._positions = {measure.name: n for n, measure in enumerate(detector.measures)}
@@ -95,7 +95,7 @@ class Gatherer:
         if scores.chunk not in awaited:
             return
         awaited.remove(scores.chunk)
-        interval.spoke = interval.spoke or any(value is not None for value in scores.value)
+        interval.stopped = scores.stopped
         before = {
             (score.measure, score.place)
             for pending in self._pending.values()
@@ -111,7 +111,9 @@ class Gatherer:
 
     def _anomalies(self, scores: IntervalScores) -> Iterator[Score]:
         for row, severity in enumerate(scores.severity):
-            if severity >= self._joins and scores.phase[row] == "active":
+            if severity < FLOOR or scores.phase[row] != "active" or row in scores.held_by:
+                continue
+            if severity >= self._joins.get(scores.measures[row], self._joins[JOINT]):
                 score = scores.row(row)
                 if level(score.place) in self._monitored and is_outside(score):
                     yield score

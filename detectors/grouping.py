@@ -7,26 +7,21 @@ rule, takes in lesser ones around it, and closes after a few quiet intervals.
 
 from __future__ import annotations
 
-import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from detectors.bars import Bars
+from detectors.breaches import Breaches, Suspect, direction, is_still_off
 from detectors.config import AlertRule, Detector
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
 from detectors.overlap import Overlap, Whereabouts, level
 from detectors.places import named, series_id
-from detectors.records import JOINT, Anomaly, AnomalyGroup, Direction, IntervalScores, Place, Score
+from detectors.records import Anomaly, AnomalyGroup, IntervalScores, Place, Score
 
-#: No group opens below this severity, whatever a rule asks for.
-FLOOR = 30.0
-#: Where no rule says what matters: an anomaly that comes once in a week of a series.
-UNASKED = 50.0
-#: Anomalies around an open group join it, and keep it open, down to so much less than opens one.
-HYSTERESIS = 20.0
 #: A group closes after so many intervals without an anomaly.
 CLOSE_AFTER = 2
 #: Members that a record names; the rest is counted, up to so many. Then only severer ones take a place.
@@ -71,6 +66,7 @@ class GrouperState(msgspec.Struct):
     dimensions: tuple[str, ...]
     gatherer: GathererState
     open: list[OpenGroup]
+    suspects: dict[SeriesKey, Suspect]
 
 
 class Grouper:
@@ -78,11 +74,10 @@ class Grouper:
 
     def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
         self.detector = detector
-        asked = [rule.severity_threshold for rule in rules if rule.detector == detector.name]
-        self._opens = max(FLOOR, min(asked, default=UNASKED))
-        self._joins = max(FLOOR, self._opens - HYSTERESIS)
+        self._bars = Bars(detector, rules)
+        self._breaches = Breaches(detector)
         self._coarsest = detector.monitored[0]
-        self._gatherer = Gatherer(detector, self._joins)
+        self._gatherer = Gatherer(detector, self._bars)
         self._overlap = Overlap(detector.monitored)
         self._open: list[OpenGroup] = []
         #: Anomalies that became members with the last chunk of scores.
@@ -104,15 +99,22 @@ class Grouper:
         An interval is grouped when all its chunks of all shards are there, once.
         """
         self.joined = []
-        asked = {(group.primary.anomaly.measure, group.primary.place) for group in self._open}
+        primaries = {(group.primary.anomaly.measure, group.primary.place) for group in self._open}
+        asked = primaries | self._breaches.suspects.keys()
         return [group for interval in self._gatherer.add(scores, asked) for group in self._group(interval)]
 
     def _group(self, interval: Gathered) -> list[AnomalyGroup]:
-        anomalies = interval.anomalies
-        if not interval.spoke:
-            # A feed that has stopped is one finding, not one of every series.
-            anomalies = [score for score in anomalies if level(score.place) == self._coarsest]
-        joined = self._take_in(self._overlap.connected(anomalies))
+        anomalies = {(score.measure, score.place): score for score in interval.anomalies}
+        severe = [s for s in interval.anomalies if s.severity >= self._bars.opens(s.measure)]
+        if interval.stopped:
+            # A feed that has stopped is one finding, not one of every series, and is told at once.
+            anomalies = {key: s for key, s in anomalies.items() if level(s.place) == self._coarsest}
+            opens = {(score.measure, score.place) for score in severe}
+        else:
+            confirmed = self._breaches.confirmed(severe, interval.values)
+            anomalies |= confirmed
+            opens = set(confirmed)
+        joined = self._take_in(self._overlap.connected(list(anomalies.values())), opens, interval.end)
         for group in self._open:
             if group.id in joined:
                 group.quiet = group.held = 0
@@ -125,8 +127,13 @@ class Grouper:
         self._open = [group for group in self._open if group.quiet < CLOSE_AFTER]
         return [self._record(g, "open") for g in changed] + [self._record(g, "closed") for g in closed]
 
-    def _take_in(self, incidents: Sequence[Sequence[Score]]) -> dict[str, bool]:
-        """Add incidents to the groups that they share events with; id of each → whether that is news."""
+    def _take_in(
+        self, incidents: Sequence[Sequence[Score]], opens: Set[SeriesKey], end: datetime
+    ) -> dict[str, bool]:
+        """Add incidents to the groups that they share events with; id of each → whether that is news.
+
+        `opens` are the series that may open a group, `end` is that of the interval.
+        """
         joined: dict[str, bool] = {}
         if not incidents:
             return joined
@@ -135,20 +142,21 @@ class Grouper:
             where.add(group, group.places)
         for incident in incidents:
             places = list(dict.fromkeys(score.place for score in incident))
-            found = where.oldest(places) or self._start(incident)
+            found = where.oldest(places)
+            if found is None and (openers := [s for s in incident if (s.measure, s.place) in opens]):
+                found = self._start(openers)
             if found is not None:
-                if found.end < incident[0].interval_end:
+                if found.end < end:
                     where.remove(found, found.places)
                     found.places = []
                 where.add(found, places)
+                found.end = end
                 news = self._join(found, incident, places)
                 joined[found.id] = news or joined.get(found.id, False)
         return joined
 
-    def _start(self, incident: Sequence[Score]) -> OpenGroup | None:
-        worst = max(incident, key=self._importance)
-        if worst.severity < self._opens:
-            return None
+    def _start(self, openers: Sequence[Score]) -> OpenGroup:
+        worst = max(openers, key=self._importance)
         place = named(self.detector.dimensions, worst.place)
         name = f"{self.detector.name}|{worst.interval_start.isoformat()}|{series_id(worst.measure, place)}"
         id_ = str(uuid.uuid5(_NAMESPACE, name))
@@ -163,7 +171,6 @@ class Grouper:
         bar = 0.0
         if len(group.members) >= MOST_MEMBERS:
             bar = min(member.anomaly.severity for member in group.members.values())
-        group.end = incident[0].interval_end
         # Several incidents of one interval may join the same group.
         group.places += places
         for score in incident:
@@ -180,17 +187,9 @@ class Grouper:
 
     def _is_still_off(self, group: OpenGroup, values: Mapping[SeriesKey, float | None]) -> bool:
         """Whether the series it is called after is still outside the band that its worst interval had."""
-        primary = group.primary
-        value = values.get((primary.anomaly.measure, primary.place))
-        match primary.anomaly.direction:
-            case "missing":
-                return value is None
-            case "below":
-                return value is not None and value < (primary.anomaly.lower or 0)
-            case "above":
-                return value is not None and value > (primary.anomaly.upper or math.inf)
-            case _:
-                return False
+        primary = group.primary.anomaly
+        value = values.get((primary.measure, group.primary.place))
+        return is_still_off(primary.direction, primary.lower, primary.upper, value)
 
     def _rank(self, member: Member) -> tuple[float, ...]:
         anomaly = member.anomaly
@@ -221,14 +220,17 @@ class Grouper:
 
     def save(self) -> GrouperState:
         """The state as it is stored."""
-        return GrouperState(self.detector.dimensions, self._gatherer.save(), self._open)
+        suspects = self._breaches.suspects
+        return GrouperState(self.detector.dimensions, self._gatherer.save(), self._open, suspects)
 
     def load(self, state: GrouperState) -> None:
         """Go on from a stored state; groups of other dimensions can only end."""
         self._open = state.open
         self._gatherer.load(state.gatherer)
+        self._breaches.suspects = state.suspects
         if state.dimensions != self.detector.dimensions:
             self._gatherer.dismiss()
+            self._breaches.suspects = {}
             for group in self._open:
                 group.places = []
 
@@ -253,14 +255,7 @@ def deviation(score: Score) -> float:
 
 
 def _anomaly(score: Score, dimensions: dict[str, str]) -> Anomaly:
-    direction: Direction
-    if score.measure == JOINT:
-        direction = "together"
-    elif score.value is None:
-        direction = "missing"
-    else:
-        direction = "below" if score.expected is not None and score.value < score.expected else "above"
     return Anomaly(
         score.measure, dimensions, score.interval_start, score.value, score.expected,
-        score.lower, score.upper, score.severity, score.confidence, direction,
+        score.lower, score.upper, score.severity, score.confidence, direction(score), score.why,
     )  # fmt: skip

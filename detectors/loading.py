@@ -299,6 +299,11 @@ def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[s
         yield f"{where}: {measure.aggregation} reads no field; leave out field = {measure.field!r}"
     elif measure.aggregation not in NEEDS_NO_FIELD and measure.field is None:
         yield f'{where}: {measure.aggregation} needs a field, such as field = "amount"'
+    breaches, intervals = measure.breaches
+    if breaches > intervals:
+        yield f"{where}: breaches: {breaches} of {intervals} intervals cannot be off"
+    if measure.minimum_volume and measure.ratio is None:
+        yield f"{where}: minimum_volume is of the denominator of a ratio, and this is none"
     yield from _bad_where(measure.where, where)
 
 

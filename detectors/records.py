@@ -23,8 +23,11 @@ Value = str | int | float | bool | None
 
 Phase = Literal["learning", "active"]
 
-#: Above or below what was expected; no value at all; or all measures of a place together.
-Direction = Literal["above", "below", "missing", "together"]
+#: Above or below what was expected; no value; no event of the whole source; all measures of a place together.
+Direction = Literal["above", "below", "missing", "stopped", "together"]
+
+#: What keeps a surprising score from opening a group: a rule of its measure, a calendar, or what people said.
+HeldBy = Literal["direction", "minimum_change", "minimum_volume", "missing", "calendar", "feedback"]
 
 #: In the place of a measure: how unusual all measures of a place are together.
 JOINT = "(joint)"
@@ -142,6 +145,11 @@ class IntervalScores(msgspec.Struct, frozen=True):
     severity: list[float]
     confidence: list[float]
     phase: list[Phase]
+    #: Whether the source itself says nothing any more.
+    stopped: bool = False
+    #: Of surprising rows alone, by row: what holds them back, and in words where they come from.
+    held_by: dict[int, HeldBy] = {}
+    why: dict[int, tuple[str, ...]] = {}
 
     def rows(self) -> Iterator[Score]:
         """One Score a series, in column order."""
@@ -153,6 +161,7 @@ class IntervalScores(msgspec.Struct, frozen=True):
             self.detector, self.interval_start, self.interval_end, self.measures[row], self.places[row],
             self.value[row], self.expected[row], self.lower[row], self.upper[row], self.scale[row],
             self.severity[row], self.confidence[row], self.phase[row],
+            self.stopped, self.held_by.get(row), self.why.get(row, ()),
         )  # fmt: skip
 
 
@@ -172,6 +181,9 @@ class Score(msgspec.Struct, frozen=True):
     severity: float
     confidence: float
     phase: Phase
+    stopped: bool = False
+    held_by: HeldBy | None = None
+    why: tuple[str, ...] = ()
 
 
 class Anomaly(msgspec.Struct, frozen=True):
@@ -187,6 +199,8 @@ class Anomaly(msgspec.Struct, frozen=True):
     severity: float
     confidence: float
     direction: Direction
+    #: How unusual that is, and where what was expected comes from, in words.
+    why: tuple[str, ...] = ()
 
 
 class AnomalyGroup(msgspec.Struct, frozen=True):
@@ -234,6 +248,8 @@ class Alert(msgspec.Struct, frozen=True):
     #: The most severe members first; `members_total` counts the others as well.
     members: list[Anomaly]
     members_total: int
+    #: How unusual that is, where what was expected comes from, and why the rule tells of it, in words.
+    why: tuple[str, ...] = ()
 
 
 def utc(milliseconds: int) -> datetime:

@@ -13,9 +13,12 @@ import msgspec
 import numpy as np
 
 from detectors.admission import Admission, AdmissionState
+from detectors.bars import FLOOR
 from detectors.blocks import BlockState, Table
 from detectors.clocks import Clock, Clocks, Reading
 from detectors.config import Calendars, Detector, Measure, digest
+from detectors.explaining import explained
+from detectors.holding import Holds
 from detectors.joints import Joints, JointState
 from detectors.models.base import Column, Flags
 from detectors.overlap import level
@@ -24,6 +27,7 @@ from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
 from detectors.seating import Seating
 from detectors.severity import severity
 from detectors.silence import Silence
+from detectors.words import rarity_in_words
 
 NONE: Calendars = {}
 
@@ -51,6 +55,7 @@ class Scorer:
         self._clocks = Clocks(detector, calendars)
         self._seating = Seating(detector, self._clocks)
         self._silence = Silence()
+        self._holds = Holds(detector)
         self._joints = Joints(detector)
 
     @property
@@ -70,7 +75,7 @@ class Scorer:
         value = self._nothing() if stopped else self._values(interval)
         readings = {clock: clock.read(interval) for clock in self._seating.clocks}
         table = self._seating.score(readings, value)
-        return self._scores(interval, table, self._together(table, readings))
+        return self._scores(interval, table, self._together(table, readings), readings, stopped=stopped)
 
     def _nothing(self) -> Column:
         """No value for any row, and a line more for the seats that no one has."""
@@ -98,13 +103,29 @@ class Scorer:
                 residuals[i] = np.nan
         return self._joints.score(dict(zip(places, residuals.tolist(), strict=True)))
 
-    def _scores(self, interval: Interval, table: Table, together: dict[Place, float]) -> IntervalScores:
+    def _scores(
+        self,
+        interval: Interval,
+        table: Table,
+        together: dict[Place, float],
+        readings: Mapping[Clock, Reading],
+        *,
+        stopped: bool,
+    ) -> IntervalScores:
         measures = [measure.name for measure in self.detector.measures]
         places = [place for place in self.admission.places if place is not None]
-        told = table.rows(self.admission.taken())
+        rows, joint = self.admission.taken(), self.admission.rows_of(list(together))
+        told = table.rows(rows)
         self.learning = int(told.learning.sum())
-        confidence = table.confidence[self.admission.rows_of(list(together))].min(axis=1, initial=1.0)
+        confidence = table.confidence[joint].min(axis=1, initial=1.0)
         nothing: list[float | None] = [None] * len(together)
+        severities = _rounded(severity(np.append(told.surprise, list(together.values()))), 1)
+        surprising = [n for n, severity in enumerate(severities) if severity >= FLOOR]
+        clocks = self._seating.clock_of(np.append(rows.repeat(len(measures)), joint)[surprising].tolist())
+        days = {n: readings[clock] for n, clock in zip(surprising, clocks, strict=True)}
+        # That a source has stopped is no matter of its measures.
+        held_by = {} if stopped else self._holds.of(told, surprising)
+        held_by |= {n: "calendar" for n, reading in days.items() if reading.held_by is not None}
         return IntervalScores(
             detector=self.detector.name,
             shard=self.shard,
@@ -121,9 +142,21 @@ class Scorer:
             lower=_optional(told.lower) + nothing,
             upper=_optional(told.upper) + nothing,
             scale=_optional(told.scale) + nothing,
-            severity=_rounded(severity(np.append(told.surprise, list(together.values()))), 1),
+            severity=severities,
             confidence=_rounded(np.append(told.confidence, confidence), 3),
             phase=_phases(told.learning) + ["active"] * len(together),
+            stopped=stopped,
+            held_by=held_by,
+            why={
+                n: explained(
+                    rarity_in_words(severities[n], self.detector.interval),
+                    held_by.get(n),
+                    reading,
+                    stopped=stopped,
+                    together=n >= told.value.size,
+                )
+                for n, reading in days.items()
+            },
         )
 
     def save(self) -> tuple[ScorerState, Iterator[BlockState]]:

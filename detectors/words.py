@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
+from detectors.bars import HIGHEST
+from detectors.config import Fill, Measure
 from detectors.records import Anomaly
+from detectors.severity import DECADE, ONCE_A_WEEK
 
 #: Dimensions that people say with a preposition; any other is named.
 _PREPOSITIONS = {
     "platform": "on", "device": "on", "host": "on", "server": "on",
     "marketplace": "in", "country": "in", "region": "in", "city": "in", "market": "in",
 }  # fmt: skip
+
+_MISSING: Mapping[Fill, str] = {
+    "zero": "zero",
+    "previous": "the one before",
+    "gap": "told of if that is unusual",
+    "ignore": "never told of",
+    "alarm": "always told of",
+}
 
 
 def place_in_words(dimensions: Mapping[str, str]) -> str:
@@ -54,15 +65,53 @@ def anomaly_in_words(anomaly: Anomaly) -> str:
     if anomaly.direction == "together":
         return f"all measures{place} together: an unusual combination, severity {anomaly.severity:.0f}"
     where = f"{anomaly.measure}{place}"
+    said = number(anomaly.value)
+    if anomaly.value == 0 and anomaly.direction == "below":
+        said = "fell to zero"
     if anomaly.expected is None:
-        return f"{where}: {number(anomaly.value)}, severity {anomaly.severity:.0f}"
+        return f"{where}: {said}, severity {anomaly.severity:.0f}"
     band = ""
     if anomaly.lower is not None and anomaly.upper is not None:
         band = f" ({number(anomaly.lower)}–{number(anomaly.upper)})"
-    return (
-        f"{where}: {number(anomaly.value)}, expected {number(anomaly.expected)}{band}, "
-        f"severity {anomaly.severity:.0f}"
-    )
+    return f"{where}: {said}, expected {number(anomaly.expected)}{band}, severity {anomaly.severity:.0f}"
+
+
+def rarity_in_words(severity: float, interval: timedelta) -> str:
+    """How unusual a severity is: how often a series that is well shows it.
+
+    >>> rarity_in_words(70, timedelta(minutes=5)), rarity_in_words(100, timedelta(hours=1))
+    ('one in 20,000 such intervals', 'less than one in 53,000 such intervals')
+    """
+    times_a_week = 10 ** ((ONCE_A_WEEK - severity) / DECADE)
+    intervals = timedelta(weeks=1) / interval / times_a_week
+    at_most = "less than " if severity >= HIGHEST else ""
+    return f"{at_most}one in {max(float(f'{intervals:.2g}'), 2):,.0f} such intervals"
+
+
+def rules_in_words(measure: Measure, sensitivity: float = 1.0) -> list[str]:
+    """What of a measure is told of, where that is not all that is unusual.
+
+    `sensitivity` is that of all measures.
+
+    >>> rules_in_words(Measure(name="orders", aggregation="count", direction="below", breaches=(3, 5)))
+    ['only below what was expected', 'when off in 3 of 5 intervals']
+    """
+    said = []
+    if measure.direction != "both":
+        said.append(f"only {measure.direction} what was expected")
+    if measure.minimum_change:
+        said.append(f"off by at least {number(measure.minimum_change)}")
+    if measure.minimum_relative_change:
+        said.append(f"off by at least {measure.minimum_relative_change * 100:g} %")
+    if measure.minimum_volume and measure.ratio is not None:
+        said.append(f"from {number(measure.minimum_volume)} {measure.ratio[1]} on")
+    if measure.missing is not None:
+        said.append(f"without a value: {_MISSING[measure.missing]}")
+    if measure.breaches != (1, 1):
+        said.append(f"when off in {measure.breaches[0]} of {measure.breaches[1]} intervals")
+    if (times := sensitivity * measure.sensitivity) != 1:
+        said.append(f"{times:g} times as many false episodes as elsewhere")
+    return said
 
 
 def duration_in_words(length: timedelta) -> str:

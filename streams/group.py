@@ -44,7 +44,7 @@ class _Lane:
     def __init__(self, config: Config, detector: Detector) -> None:
         rules = config.rules_of(detector.name)
         self.grouper = Grouper(detector, rules)
-        self.alerter = Alerter(rules)
+        self.alerter = Alerter(detector, rules)
 
 
 class GroupStep:

@@ -187,7 +187,7 @@ def kind(type_: Any) -> str:  # noqa: PLR0911  (one line for each kind of type)
     if origin in {Union, UnionType}:
         return " or ".join(kind(part) for part in arguments if part is not type(None))
     if origin is tuple and Ellipsis not in arguments:
-        return f"list of {len(arguments)} texts"
+        return f"list of {len(arguments)} {kind(arguments[0]).partition(',')[0]}s"
     if origin in {list, tuple}:
         word = kind(arguments[0])
         return f"list of {word}s" if word.isalpha() else f"list of {word}"

@@ -11,6 +11,7 @@ import msgspec
 from detectors import loading
 from detectors.config import AlertRule, Config, ConfigError, Detector, Measure
 from detectors.models import MODELS
+from detectors.words import rules_in_words
 from streams.cli import configuration_option
 from streams.formats import make_format
 from streams.formats.vocabulary import nearest
@@ -35,6 +36,8 @@ class DetectorWatched(msgspec.Struct, frozen=True):
     lateness: str
     #: Measure → how it comes about.
     measures: dict[str, str]
+    #: Measure → what of it is told of, where that is not all that is unusual.
+    rules: dict[str, list[str]]
     dimensions: list[str]
     #: The roll-ups that are monitored, each as the dimensions that it keeps.
     levels: list[list[str]]
@@ -94,6 +97,7 @@ def _detector(detector: Detector) -> DetectorWatched:
         interval=_duration(detector.interval),
         lateness=_duration(detector.lateness),
         measures={measure.name: _how(measure) for measure in detector.measures},
+        rules={m.name: said for m in detector.measures if (said := rules_in_words(m, detector.sensitivity))},
         dimensions=list(detector.dimensions),
         levels=[
             [name for name, kept in zip(detector.dimensions, mask, strict=True) if kept]
@@ -124,7 +128,10 @@ def _lines(path: Path, watched: Watched) -> list[str]:
             "",
             f"detector {detector.name}: source {detector.source}, every {detector.interval}, "
             f"waits {detector.lateness} for late events",
-            *(f"  measure {name}: {how}" for name, how in detector.measures.items()),
+            *(
+                "; ".join([f"  measure {name}: {how}", *detector.rules.get(name, [])])
+                for name, how in detector.measures.items()
+            ),
             f"  watched by: {'; '.join(levels)}",
             f"  {detector.rollups} roll-ups, at most {detector.max_series:,} series"
             + (f" in {detector.shards} shards" if detector.shards > 1 else ""),

@@ -20,7 +20,7 @@ import msgspec
 from kafka import KafkaConsumer
 
 from detectors.places import named
-from detectors.records import IntervalScores, Partial, Phase, Place, Watermark
+from detectors.records import HeldBy, IntervalScores, Partial, Phase, Place, Watermark
 from streams.cli import settings
 from streams.clients import reader
 from streams.settings import Settings
@@ -28,7 +28,7 @@ from streams.settings import Settings
 POLL_MILLISECONDS = 200
 
 
-class SeriesScore(msgspec.Struct, frozen=True, gc=False):
+class SeriesScore(msgspec.Struct, frozen=True, omit_defaults=True):
     """The score of one series in one interval, as it is printed."""
 
     detector: str
@@ -42,6 +42,9 @@ class SeriesScore(msgspec.Struct, frozen=True, gc=False):
     severity: float
     confidence: float
     phase: Phase
+    #: Only where there is something to say.
+    held_by: HeldBy | None = None
+    why: tuple[str, ...] = ()
 
 
 #: In JSON it stands in strings alone, where an escape means the same.
@@ -77,6 +80,8 @@ def series_lines(scores: IntervalScores) -> Iterator[bytes]:
                 row.severity,
                 row.confidence,
                 row.phase,
+                row.held_by,
+                row.why,
             )
         )
 

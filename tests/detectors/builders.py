@@ -106,12 +106,17 @@ def interval(
     return Interval("shop", ms(at), ms(at) + MINUTE, total, list(values), heavy, columns)
 
 
-def scores(at: str | int, rows: Mapping[tuple[str, Place], float | Mapping[str, Any]]) -> IntervalScores:
+def scores(
+    at: str | int, rows: Mapping[tuple[str, Place], float | Mapping[str, Any]], *, stopped: bool = False
+) -> IntervalScores:
     """The scores of an interval: (measure, place) → its severity, or all that matters of the row."""
     told = [{"severity": row} if isinstance(row, int | float) else row for row in rows.values()]
 
     def column(name: str, default: Any) -> list[Any]:
         return [row.get(name, default) for row in told]
+
+    def sparse(name: str) -> dict[int, Any]:
+        return {n: row[name] for n, row in enumerate(told) if name in row}
 
     return IntervalScores(
         detector="shop",
@@ -132,4 +137,7 @@ def scores(at: str | int, rows: Mapping[tuple[str, Place], float | Mapping[str, 
         severity=column("severity", 0.0),
         confidence=column("confidence", 1.0),
         phase=column("phase", "active"),
+        stopped=stopped,
+        held_by=sparse("held_by"),
+        why=sparse("why"),
     )

@@ -9,10 +9,11 @@ import pytest
 
 from detectors import state
 from detectors.alerting import NAMED_MEMBERS, Alerter, Told
-from detectors.config import AlertRule, Matcher
+from detectors.config import AlertRule, Matcher, Measure
 from detectors.records import Alert, Anomaly, AnomalyGroup, utc
-from tests.detectors.builders import ms
+from tests.detectors.builders import ORDERS, detector, ms
 
+SHOP = detector()
 RULE = AlertRule("page", "shop", 70.0)
 APP_DE = {"platform": "mobile_app", "marketplace": "DE"}
 
@@ -50,7 +51,7 @@ def said(alerts: list[Alert]) -> list[tuple[str, int]]:
 
 
 def test_a_group_is_told_of_when_it_opens_and_when_it_is_over() -> None:
-    opened, over = tell(Alerter([RULE]), group(anomaly()), group(anomaly()), closed())
+    opened, over = tell(Alerter(SHOP, [RULE]), group(anomaly()), group(anomaly()), closed())
 
     assert said([opened, over]) == [("OPENED", 1), ("CLOSED", 2)]
     assert (opened.rule, opened.detector, opened.group) == ("page", "shop", "g1")
@@ -58,17 +59,17 @@ def test_a_group_is_told_of_when_it_opens_and_when_it_is_over() -> None:
 
 
 def test_nothing_is_said_below_the_threshold_and_nothing_of_its_end() -> None:
-    assert tell(Alerter([RULE]), group(anomaly(69.9)), closed(anomaly(69.9))) == []
+    assert tell(Alerter(SHOP, [RULE]), group(anomaly(69.9)), closed(anomaly(69.9))) == []
 
 
 def test_a_group_that_reaches_the_threshold_later_opens_then() -> None:
-    alerts = tell(Alerter([RULE]), group(anomaly(69.9)), group(anomaly(70.0)))
+    alerts = tell(Alerter(SHOP, [RULE]), group(anomaly(69.9)), group(anomaly(70.0)))
 
     assert said(alerts) == [("OPENED", 1)]
 
 
 def test_it_is_over_once() -> None:
-    alerter = Alerter([RULE])
+    alerter = Alerter(SHOP, [RULE])
     tell(alerter, group(anomaly()), closed())
 
     assert tell(alerter, closed()) == []
@@ -88,7 +89,7 @@ def test_it_is_over_once() -> None:
 def test_it_is_told_of_again_when_it_is_worse_or_broader(second: AnomalyGroup, told: bool) -> None:
     first = group(anomaly(70.0), total=10)
 
-    alerts = tell(Alerter([RULE]), first, second, second)
+    alerts = tell(Alerter(SHOP, [RULE]), first, second, second)
 
     assert said(alerts) == [("OPENED", 1)] + [("UPDATED", 2)] * told
 
@@ -96,17 +97,26 @@ def test_it_is_told_of_again_when_it_is_worse_or_broader(second: AnomalyGroup, t
 def test_revisions_count_what_was_said_and_growth_is_since_then() -> None:
     grown = [group(anomaly(severity)) for severity in (70.0, 75.0, 80.0, 85.0, 90.0, 95.0)]
 
-    alerts = tell(Alerter([RULE]), *grown, closed())
+    alerts = tell(Alerter(SHOP, [RULE]), *grown, closed())
 
     assert said(alerts) == [("OPENED", 1), ("UPDATED", 2), ("UPDATED", 3), ("CLOSED", 4)]
     assert [alert.severity for alert in alerts] == [70.0, 80.0, 90.0, 90.0]
+
+
+def test_a_measure_that_is_more_sensitive_is_told_of_sooner() -> None:
+    shop = detector(measures=[ORDERS, Measure(name="revenue", aggregation="count", sensitivity=10)])
+
+    assert tell(Alerter(shop, [RULE]), group(anomaly(69.9), anomaly(49.9, "revenue"))) == []
+    (alert,) = tell(Alerter(shop, [RULE]), group(anomaly(69.9), anomaly(50.0, "revenue")))
+
+    assert (alert.measure, alert.severity) == ("orders", 69.9)
 
 
 # To whom.
 
 
 def test_each_rule_speaks_for_itself() -> None:
-    alerter = Alerter([RULE, AlertRule("log", "shop", 30.0)])
+    alerter = Alerter(SHOP, [RULE, AlertRule("log", "shop", 30.0)])
 
     alerts = tell(alerter, group(anomaly(50.0)), group(anomaly(75.0)), closed())
 
@@ -120,7 +130,7 @@ def test_each_rule_speaks_for_itself() -> None:
 
 
 def test_a_rule_for_some_measures_is_about_these_alone() -> None:
-    alerter = Alerter([msgspec.structs.replace(RULE, measures=["revenue"])])
+    alerter = Alerter(SHOP, [msgspec.structs.replace(RULE, measures=["revenue"])])
     both = group(anomaly(97.0), anomaly(71.0, "revenue"))
 
     assert tell(alerter, group(anomaly(97.0), anomaly(69.0, "revenue"))) == []
@@ -131,7 +141,7 @@ def test_a_rule_for_some_measures_is_about_these_alone() -> None:
 
 
 def test_a_rule_for_some_places_is_about_these_alone() -> None:
-    alerter = Alerter([msgspec.structs.replace(RULE, where={"marketplace": ["DE", "FR"]})])
+    alerter = Alerter(SHOP, [msgspec.structs.replace(RULE, where={"marketplace": ["DE", "FR"]})])
     elsewhere = anomaly(99.0, dimensions={"marketplace": "IT"})
 
     assert tell(alerter, group(elsewhere, anomaly(99.0, dimensions={}))) == []
@@ -141,7 +151,7 @@ def test_a_rule_for_some_places_is_about_these_alone() -> None:
 
 
 def test_all_but_one_place_is_not_the_total() -> None:
-    alerter = Alerter([msgspec.structs.replace(RULE, where={"platform": Matcher(excluded="web")})])
+    alerter = Alerter(SHOP, [msgspec.structs.replace(RULE, where={"platform": Matcher(excluded="web")})])
 
     assert tell(alerter, group(anomaly(dimensions={}), anomaly(dimensions={"platform": "web"}))) == []
     assert len(tell(alerter, group(anomaly()))) == 1
@@ -150,7 +160,7 @@ def test_all_but_one_place_is_not_the_total() -> None:
 def test_an_alert_names_the_most_severe_members_and_counts_all() -> None:
     many = [anomaly(99.0 - n, dimensions={"platform": f"p{n}"}) for n in range(29)]
 
-    (alert,) = tell(Alerter([RULE]), group(*many, total=75))
+    (alert,) = tell(Alerter(SHOP, [RULE]), group(*many, total=75))
 
     assert alert.members == many[:NAMED_MEMBERS]
     assert alert.members_total == 75
@@ -160,7 +170,7 @@ def test_an_alert_names_the_most_severe_members_and_counts_all() -> None:
 
 
 def test_what_happened_is_said_in_one_sentence() -> None:
-    opened, over = tell(Alerter([RULE]), group(anomaly()), closed())
+    opened, over = tell(Alerter(SHOP, [RULE]), group(anomaly()), closed())
 
     assert opened.summary == "orders on mobile_app in DE: 12, expected 240 (210–268), severity 97"
     assert over.summary == (
@@ -169,21 +179,21 @@ def test_what_happened_is_said_in_one_sentence() -> None:
 
 
 def test_how_many_are_with_it_is_said() -> None:
-    (alert,) = tell(Alerter([RULE]), group(anomaly(), anomaly(80.0, "revenue"), total=8))
+    (alert,) = tell(Alerter(SHOP, [RULE]), group(anomaly(), anomaly(80.0, "revenue"), total=8))
 
     assert alert.summary.endswith("severity 97; 7 more series with it")
 
 
 def test_a_feed_that_has_stopped_is_said_as_such() -> None:
-    stopped = anomaly(88.0, value=None, dimensions={}, direction="missing")
+    stopped = anomaly(88.0, value=None, dimensions={}, direction="stopped")
 
-    (alert,) = tell(Alerter([RULE]), group(stopped))
+    (alert,) = tell(Alerter(SHOP, [RULE]), group(stopped))
 
     assert alert.summary == "no events for shop any more, severity 88"
 
 
 def test_what_strangers_write_into_a_place_stays_on_the_line() -> None:
-    (alert,) = tell(Alerter([RULE]), group(anomaly(dimensions={"platform": "x\r\nX-Header: 1\x1b[2J"})))
+    (alert,) = tell(Alerter(SHOP, [RULE]), group(anomaly(dimensions={"platform": "x\r\nX-Header: 1\x1b[2J"})))
 
     assert alert.summary.startswith("orders on x X-Header: 1 [2J: 12,")
 
@@ -196,13 +206,13 @@ class Stored(msgspec.Struct):
 
 
 def reloaded(alerter: Alerter, *rules: AlertRule) -> Alerter:
-    again = Alerter(rules)
+    again = Alerter(SHOP, rules)
     again.load(state.decode(state.encode(Stored(alerter.save())), Stored).told)
     return again
 
 
 def test_a_restart_says_nothing_twice() -> None:
-    alerter = Alerter([RULE])
+    alerter = Alerter(SHOP, [RULE])
     tell(alerter, group(anomaly()))
 
     again = reloaded(alerter, RULE)
@@ -212,7 +222,7 @@ def test_a_restart_says_nothing_twice() -> None:
 
 
 def test_of_what_a_rule_that_is_gone_has_opened_nothing_more_is_said() -> None:
-    alerter = Alerter([RULE])
+    alerter = Alerter(SHOP, [RULE])
     tell(alerter, group(anomaly()))
 
     assert tell(reloaded(alerter, AlertRule("other", "shop", 99.0)), closed()) == []

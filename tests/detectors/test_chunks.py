@@ -15,8 +15,14 @@ VALUES = st.one_of(st.none(), st.text(max_size=200), st.just("\x01" * 200), st.j
 PLACES = st.lists(st.tuples(VALUES, VALUES), unique=True, max_size=40)
 
 
+TOLD = {"severity": 90.0, "held_by": "minimum_change", "why": ("one in 40,000 such intervals", "\x01" * 90)}
+
+
 def of(places: list[Place]) -> IntervalScores:
-    return scores("12:00", {(measure, place): 5.0 for place in places for measure in ("orders", "views")})
+    """Scores of two measures, of which one is surprising at each place."""
+    return scores(
+        "12:00", {(m, p): 5.0 if m == "views" else TOLD for p in places for m in ("orders", "views")}
+    )
 
 
 def joined(chunks: list[IntervalScores]) -> list[tuple[object, ...]]:

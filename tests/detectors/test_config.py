@@ -56,7 +56,7 @@ def test_a_configuration_is_read_with_its_defaults() -> None:
 
     assert shop.interval == timedelta(minutes=5)
     assert shop.lateness == timedelta(seconds=10)
-    assert [measure.fill for measure in shop.measures] == ["zero", "zero", "zero", "ignore"]
+    assert [measure.fill for measure in shop.measures] == ["zero", "zero", "zero", "gap"]
     assert [measure.name for measure in shop.additive] == ["views", "orders", "revenue"]
     assert parse(SHOP).alerts[0].severity_threshold == 70
 
@@ -121,6 +121,15 @@ COUNT = 'aggregation = "count", where = { kind = "view" }'
         (('"orders", "views"', '"orders", "conversion"'), "ratio of unknown measure 'conversion'"),
         (('"views"] }', '"views"], field = "amount" }'), "a ratio has no field and no where of"),
         (('"views"] }', '"views"], where = { kind = "x" } }'), "a ratio has no field and no where of"),
+        (
+            (COUNT, COUNT + ", breaches = [4, 3]"),
+            "'views': breaches: 4 of 3 intervals cannot be off",
+        ),
+        ((COUNT, COUNT + ", breaches = [0, 3]"), "`detectors[0].measures[0].breaches"),
+        ((COUNT, COUNT + ", minimum_volume = 5"), "minimum_volume is of the denominator of a ratio"),
+        ((COUNT, COUNT + ", minimum_change = -1"), "`detectors[0].measures[0].minimum_change`"),
+        ((COUNT, COUNT + ", minimum_change = nan"), "`detectors[0].measures[0].minimum_change`"),
+        ((COUNT, COUNT + ", sensitivity = 0"), "`detectors[0].measures[0].sensitivity`"),
         ((COUNT, COUNT + ", scale = nan"), "`detectors[0].measures[0].scale`"),
         ((COUNT, COUNT + ", scale = inf"), "`detectors[0].measures[0].scale`"),
         ((COUNT, COUNT + ", scale = 0.0"), "`detectors[0].measures[0].scale`"),

@@ -55,7 +55,7 @@ def outcome(partitions: int) -> tuple[list[IntervalScores], list[Alert]]:
     spread = random.Random(partitions)
     folds = [fold(CONFIG, partition, partitions) for partition in range(partitions)]
     closer, scorer = Closer(SHOP), Scorer(SHOP)
-    grouper, alerter = Grouper(SHOP, CONFIG.alerts), Alerter(CONFIG.alerts)
+    grouper, alerter = Grouper(SHOP, CONFIG.alerts), Alerter(SHOP, CONFIG.alerts)
     scores: list[IntervalScores] = []
     alerts: list[Alert] = []
     for offset, each in enumerate(day()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -41,14 +42,17 @@ def reloaded(grouper: Grouper) -> Grouper:
     return again
 
 
-def told(minute: int, rows: dict[tuple[str, Place], Row], largest: int = SMALL) -> list[list[IntervalScores]]:
+def told(
+    minute: int, rows: dict[tuple[str, Place], Row], largest: int = SMALL, *, stopped: bool = False
+) -> list[list[IntervalScores]]:
     """The chunks of each shard, of an interval with these rows."""
     of: list[dict[tuple[str, Place], Row]] = [{} for _ in range(SHARDS)]
     for key, row in rows.items():
         of[shard_of("shop", key[1], SHARDS)][key] = row
     return [
-        chunked(msgspec.structs.replace(scores(at(minute), mine), shard=shard, shards=SHARDS), largest)
+        chunked(msgspec.structs.replace(whole, shard=shard, shards=SHARDS), largest)
         for shard, mine in enumerate(of)
+        for whole in [scores(at(minute), mine, stopped=stopped)]
     ]
 
 
@@ -65,7 +69,8 @@ ROWS = st.fixed_dictionaries(
         "severity": st.sampled_from([0.0, 0.0, 0.0, 55.0, 75.0, 100.0]),
         "value": st.sampled_from([10.0, 100.0, 500.0, None]),
         "phase": st.sampled_from(["active", "active", "active", "learning"]),
-    }
+    },
+    optional={"held_by": st.just("direction")},
 )
 INTERVALS = st.lists(
     st.dictionaries(st.tuples(st.sampled_from(["orders", "views"]), st.sampled_from(PLACES)), ROWS),
@@ -166,7 +171,7 @@ def test_of_very_many_anomalies_the_severest_count_but_for_those_of_the_total(va
     }
     total: dict[tuple[str, Place], Row] = {("orders", (None, None)): {"severity": 70.0, "value": value}}
 
-    (group,) = fed(shop, [chunk for shard in told(0, total | rows, LARGE) for chunk in shard])
+    (group,) = fed(shop, list(chain(*told(0, total | rows, LARGE, stopped=value is None))))
 
     severest = sorted((80.0 + n % 20 for n in range(len(leaves))), reverse=True)
     # A feed that has stopped is told by its total alone, however lenient that is.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from detectors import state
-from detectors.config import AlertRule
+from detectors.config import AlertRule, Measure
 from detectors.grouping import HELD_FOR, MOST_MEMBERS, NAMED_MEMBERS, Grouper, GrouperState, shortened
 from detectors.records import AnomalyGroup, IntervalScores, Place
 from tests.detectors.builders import MINUTE, detector, ms, scores
@@ -119,10 +119,52 @@ def test_a_series_that_is_learning_counts_for_nothing() -> None:
 def test_a_feed_that_has_stopped_is_one_finding_at_the_total() -> None:
     stopped = {(m, p): {"severity": 80.0, "value": None} for m in ("orders", "views") for p in (TOTAL, WEB)}
 
-    (group,) = grouper(70).group(scores("12:00", stopped))
+    (group,) = grouper(70).group(scores("12:00", stopped, stopped=True))
 
     assert members(group) == [("views", {}), ("orders", {})]
+    assert group.primary.direction == "stopped"
+
+
+def test_series_that_go_missing_while_the_feed_goes_on_are_findings_of_their_own() -> None:
+    missing = {("orders", p): {"severity": 80.0, "value": None} for p in (WEB, WEB_DE)}
+
+    (group,) = grouper(70).group(scores("12:00", {**missing, ("views", TOTAL): 0.0}))
+
+    assert members(group) == [
+        ("orders", {"platform": "web"}),
+        ("orders", {"platform": "web", "marketplace": "DE"}),
+    ]
     assert group.primary.direction == "missing"
+
+
+def test_what_is_held_back_opens_no_group_and_keeps_none_open() -> None:
+    shop = grouper(70)
+    held = {"severity": 99.0, "held_by": "direction"}
+    assert shop.group(scores("12:00", {("orders", WEB): held})) == []
+    shop.group(scores("12:01", {("orders", WEB): 80.0}))
+    shop.group(scores("12:02", {("orders", TOTAL): held}))
+
+    (over,) = shop.group(scores("12:03", {("orders", TOTAL): held}))
+
+    assert (over.status, over.members_total) == ("closed", 1)
+
+
+@pytest.mark.parametrize(("of_all", "of_orders", "opens"), [(1, 0.1, 90.0), (10, 1, 50.0), (10, 0.1, 70.0)])
+def test_a_sensitivity_multiplies_the_false_episodes_that_are_told(
+    of_all: float, of_orders: float, opens: float
+) -> None:
+    orders = Measure(name="orders", aggregation="count", sensitivity=of_orders)
+    shop = detector(dimensions=("platform", "marketplace"), measures=[orders], sensitivity=of_all)
+
+    assert grouper(70, shop=shop).group(scores("12:00", {("orders", WEB): opens - 0.1})) == []
+    (group,) = grouper(70, shop=shop).group(scores("12:00", {("orders", WEB): opens}))
+    assert group.severity == opens
+
+
+def test_no_sensitivity_hides_what_is_as_severe_as_can_be() -> None:
+    shop = detector(dimensions=("platform", "marketplace"), sensitivity=0.001)
+
+    assert len(grouper(90, shop=shop).group(scores("12:00", {("orders", WEB): 100.0}))) == 1
 
 
 def test_what_joins_shares_events_with_where_it_was_anomalous_last() -> None:

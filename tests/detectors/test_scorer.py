@@ -250,6 +250,31 @@ def test_a_source_that_is_often_silent_is_zero() -> None:
     assert silent == sorted(silent, key=lambda value: value is None)
 
 
+def test_a_source_that_has_stopped_is_told_as_such() -> None:
+    shop = Scorer(detector())
+
+    assert not any(scores.stopped for scores in run(shop, range(200)))
+    assert shop.score(interval(at(200), {}, events=0)).stopped
+    # Nothing of it is measured, but it speaks.
+    assert not shop.score(interval(at(201), {}, events=30)).stopped
+
+
+def test_a_value_that_must_never_be_missing_alarms_at_once() -> None:
+    price = Measure(name="price", aggregation="mean", field="amount", missing="alarm")
+    shop = Scorer(detector(measures=[price]))
+    rng = random.Random(3)
+    young = shop.score(interval(at(0), {(): {"price": 5.0}}))
+    assert row(shop.score(interval(at(1), {(): {"price": NAN}})), "price").severity == 0
+    for minute in range(2, 60):
+        shop.score(interval(at(minute), {(): {"price": NAN if rng.random() < 0.3 else 5.0 + rng.random()}}))
+
+    missing = row(shop.score(interval(at(60), {(): {"price": NAN}})), "price")
+
+    assert row(young, "price").severity == 0
+    assert (missing.value, missing.severity, missing.held_by) == (None, 100.0, None)
+    assert row(shop.score(interval(at(61), {(): {"price": 5.5}})), "price").severity < 50
+
+
 def test_events_of_which_nothing_is_measured_are_no_silence() -> None:
     shop = Scorer(detector())
     run(shop, range(200))

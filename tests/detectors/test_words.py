@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.config import Measure
 from detectors.records import Anomaly, utc
-from detectors.words import anomaly_in_words, duration_in_words, number, place_in_words, plain
+from detectors.words import (
+    anomaly_in_words,
+    duration_in_words,
+    number,
+    place_in_words,
+    plain,
+    rarity_in_words,
+    rules_in_words,
+)
 from tests.detectors.builders import ms
 
 FALL = Anomaly(
@@ -35,6 +45,11 @@ def test_an_anomaly_is_said_in_one_sentence() -> None:
     ("change", "words"),
     [
         ({"dimensions": {}}, "orders: 12, expected 240 (210–268), severity 97"),
+        ({"value": 0.0}, "orders on mobile_app in DE: fell to zero, expected 240 (210–268), severity 97"),
+        (
+            {"value": 0.0, "direction": "above"},
+            "orders on mobile_app in DE: 0, expected 240 (210–268), severity 97",
+        ),
         ({"value": None}, "orders on mobile_app in DE: nothing, expected 240 (210–268), severity 97"),
         ({"lower": None}, "orders on mobile_app in DE: 12, expected 240, severity 97"),
         ({"expected": None}, "orders on mobile_app in DE: 12, severity 97"),
@@ -97,3 +112,44 @@ def test_marks_that_turn_text_around_and_colours_of_terminals_are_gone() -> None
 )
 def test_a_length_of_time_is_said_in_its_two_largest_units(length: timedelta, words: str) -> None:
     assert duration_in_words(length) == words
+
+
+@pytest.mark.parametrize(
+    ("severity", "interval", "words"),
+    [
+        (30, timedelta(minutes=1), "one in 1,000 such intervals"),
+        (50, timedelta(minutes=5), "one in 2,000 such intervals"),
+        (70, timedelta(hours=1), "one in 1,700 such intervals"),
+        (99.9, timedelta(hours=1), "one in 53,000 such intervals"),
+        (100, timedelta(hours=1), "less than one in 53,000 such intervals"),
+        (50, timedelta(days=1), "one in 7 such intervals"),
+        (30, timedelta(days=1), "one in 2 such intervals"),
+    ],
+)
+def test_how_unusual_a_severity_is_depends_on_how_many_intervals_there_are(
+    severity: float, interval: timedelta, words: str
+) -> None:
+    assert rarity_in_words(severity, interval) == words
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ({}, []),
+        (
+            {"direction": "above", "minimum_change": 20},
+            ["only above what was expected", "off by at least 20"],
+        ),
+        ({"minimum_relative_change": 0.15}, ["off by at least 15 %"]),
+        ({"missing": "alarm"}, ["without a value: always told of"]),
+        ({"sensitivity": 0.1}, ["0.1 times as many false episodes as elsewhere"]),
+    ],
+)
+def test_what_a_measure_is_told_of_is_said(rules: dict[str, Any], words: list[str]) -> None:
+    assert rules_in_words(Measure(name="orders", aggregation="count", **rules)) == words
+
+
+def test_a_ratio_says_of_how_many_it_must_be() -> None:
+    conversion = Measure(name="conversion", ratio=("orders", "views"), minimum_volume=200)
+
+    assert rules_in_words(conversion) == ["from 200 views on"]
