@@ -2,7 +2,8 @@
 
 An alert opens and closes as the group of a single series does (`detectors.grouping`): it opens at the
 threshold with a value outside its band, stays open above a lower one or while the value is where it was at
-its worst, and closes after some quiet intervals. A labelled episode is found by an alert that opens in it, or just after its end.
+its worst, and closes after some quiet intervals. A labelled episode is found by an alert that opens in it,
+or just after its end.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from statistics import median
 import numpy as np
 
 from benchmarks.judging.streams import WEEK, Stream
+from detectors.bars import FLOOR, HYSTERESIS
+from detectors.grouping import CLOSE_AFTER, HELD_FOR
 from detectors.models.base import Column, Flags
 
 #: The default of an alert rule.
 DEFAULT = 70.0
-#: What `detectors.grouping` does, said again for a single series; a test holds one against the other.
-FLOOR, HYSTERESIS, CLOSE_AFTER, HELD_FOR = 30.0, 20.0, 2, 24
 #: An alert that opens so many points after the end of an episode has still found it.
 TOLERANCE = 2
 #: For so many hours after its end an alert is no new one: what has happened is wearing off.

@@ -80,10 +80,10 @@ class _Work:
 
     def attempt(self, kind: str, start: int, stop: int, tried: int) -> Episode | None:
         """Put a fault of this kind somewhere between two points; None if it would not be seen there."""
-        points = self._points(kind, LONGER**tried)
-        last = stop - points - int(self._life.clock.points_in(APART * self._stretch))
-        at = start + int(self._rng.integers(max(last - start, 1)))
-        here = slice(at, min(at + points, len(self.value)))
+        stop -= int(self._life.clock.points_in(APART * self._stretch))
+        points = min(self._points(kind, LONGER**tried), stop - start)
+        at = int(self._rng.integers(start, stop - points + 1))
+        here = slice(at, at + points)
         if self._unlike[here].any():
             return None
         side = self._side(kind)
