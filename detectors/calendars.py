@@ -97,7 +97,7 @@ class Almanac:
             for day, name in days.items():
                 begin = datetime(day.year, day.month, day.day)  # noqa: DTZ001  (on clocks on the wall)
                 span = local_span(begin, begin + DAY, self._zone, name)
-                if span.start < before.timestamp() * 1000 and after.timestamp() * 1000 < span.end:
+                if span.touches(after, before):
                     yield span
 
 

@@ -22,6 +22,9 @@ def occasions(text: str) -> list[Recurrence]:
         ValueError: it is no calendar, or has an event that cannot be read; the message says which.
     """
     calendars = Calendar.from_ical(text, multiple=True)
+    if not calendars:
+        message = "there is no calendar in it"
+        raise ValueError(message)
     events = [
         event for calendar in calendars for event in calendar.walk("VEVENT") if isinstance(event, Event)
     ]

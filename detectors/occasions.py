@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from dateutil.rrule import rruleset, rrulestr
@@ -16,8 +17,8 @@ DAY = timedelta(days=1)
 FARTHEST = timedelta(hours=27)
 
 REPEATS = {word: f"FREQ={word.upper()}" for word in ("daily", "weekly", "monthly", "yearly")}
-#: What comes more often is no occasion, and there would be too many.
-TOO_OFTEN = ("FREQ=SECONDLY", "FREQ=MINUTELY")
+#: What comes more often is no occasion.
+OFTEN_ENOUGH = re.compile("(^|;)FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)(;|$)", re.IGNORECASE)
 
 
 class Span(NamedTuple):
@@ -26,6 +27,11 @@ class Span(NamedTuple):
     start: int
     end: int
     name: str
+
+    def touches(self, after: datetime, before: datetime) -> bool:
+        """Whether some of it lies between two instants; of nothing, which clocks may skip, none does."""
+        start, end = max(self.start, after.timestamp() * 1000), min(self.end, before.timestamp() * 1000)
+        return start < end
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Recurrence:
         latest = (before + FARTHEST).replace(tzinfo=None)
         for begin in self.begins.between(earliest, latest, inc=True):
             span = local_span(begin, begin + self.length, self.zone or zone, self.name)
-            if span.start < before.timestamp() * 1000 and after.timestamp() * 1000 < span.end:
+            if span.touches(after, before):
                 yield span
 
 
@@ -99,14 +105,18 @@ def rule(text: str, first: datetime) -> rruleset:
     Raises:
         ValueError: it is none.
     """
-    if text.upper().startswith(TOO_OFTEN) or "FREQ=" not in text.upper():
+    if not OFTEN_ENOUGH.search(text):
         message = f"repeat = {text!r}: use {', '.join(REPEATS)}, or a rule such as FREQ=MONTHLY;BYDAY=-1FR"
         raise ValueError(message)
     try:
-        return rrulestr(text, dtstart=first)
+        times = rrulestr(text, dtstart=first)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"repeat = {text!r} is no recurrence rule of iCalendar: {error}"
         raise ValueError(message) from error
+    if next(iter(times), None) is None:
+        message = f"repeat = {text!r} never comes"
+        raise ValueError(message)
+    return times
 
 
 def _time(text: str, key: str) -> tuple[datetime, bool]:
@@ -118,8 +128,3 @@ def _time(text: str, key: str) -> tuple[datetime, bool]:
     except ValueError:
         message = f"{key} = {text!r} is no date such as 2026-11-27, and no time such as 2026-11-27T18:00"
         raise ValueError(message) from None
-
-
-def start_of_year(year: int) -> datetime:
-    """When a year begins in UTC."""
-    return datetime(year, 1, 1, tzinfo=UTC)

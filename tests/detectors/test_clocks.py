@@ -1,0 +1,133 @@
+"""Each place goes by one clock: the local time and the calendars of its dimension values."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from detectors.clocks import Clock, Clocks
+from detectors.config import Calendar, Calendars, LocalTime, Matcher, Occasion
+from detectors.intervals import Intervals
+from detectors.records import Interval, Place
+from tests.detectors.builders import detector
+
+GERMANY = Calendar(country="DE", where={"marketplace": "DE"})
+SALE = Calendar(occasions=[Occasion(name="Sale", start="2026-10-03", end="2026-10-05")])
+US = LocalTime(where={"marketplace": "US"}, timezone="America/New_York")
+TOTAL: Place = (None, None)
+
+
+def clocks(calendars: Calendars | None = None, **changes: Any) -> Clocks:
+    known = calendars or {}
+    settings = {
+        "dimensions": ("platform", "marketplace"),
+        "interval": timedelta(hours=1),
+        "calendars": list(known),
+    }
+    return Clocks(detector(**{**settings, **changes}), known)
+
+
+def hour(*local: int, zone: str = "UTC", length: timedelta = timedelta(hours=1)) -> Interval:
+    """The interval of a time on the clocks of a zone, with borders of that zone."""
+    year, month, day, its_hour = [*local, 0][:4]
+    intervals = Intervals(length, zone)
+    start = intervals.start(
+        round(datetime(year, month, day, its_hour, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+    )
+    return Interval("shop", start, intervals.end(start), 1, [], [], {})
+
+
+def holds(clock: Clock, *local: int, zone: str = "UTC") -> list[str]:
+    return list(clock.read(hour(*local, zone=zone)).occasions)
+
+
+def test_the_moment_is_local_time_since_monday() -> None:
+    assert clocks().total.read(hour(2026, 3, 2, 12)).moment.second_of_week == 12 * 3600
+    kolkata = clocks(timezone="Asia/Kolkata").total
+    assert kolkata.read(hour(2026, 3, 2, 20)).moment.second_of_week == 86_400 + 90 * 60
+
+
+def test_summer_moves_no_hour() -> None:
+    berlin = clocks(timezone="Europe/Berlin").total
+
+    for month, day in ((1, 5), (7, 6)):
+        moment = berlin.read(hour(2026, month, day, 8, zone="Europe/Berlin")).moment
+        assert moment.second_of_week == 8 * 3600
+
+
+def test_a_place_has_the_time_zone_of_its_value_and_a_roll_up_that_of_the_detector() -> None:
+    some = clocks(timezone="Europe/Berlin", timezones=[US])
+
+    places = [("web", "US"), (None, "US"), ("web", "DE"), ("web", None), TOTAL]
+
+    assert [some.of(place).timezone for place in places] == ["America/New_York"] * 2 + ["Europe/Berlin"] * 3
+    assert some.of(("web", "US")) is some.of(("app", "US"))
+
+
+def test_the_first_time_zone_that_matches_is_the_one() -> None:
+    rest = LocalTime(where={"marketplace": Matcher(excluded="DE")}, timezone="Europe/London")
+    some = clocks(timezones=[US, rest])
+
+    zones = [some.of((None, value)).timezone for value in ("US", "FR", "DE")]
+
+    assert zones == ["America/New_York", "Europe/London", "UTC"]
+
+
+def test_a_calendar_holds_where_it_says() -> None:
+    some = clocks({"germany": GERMANY, "sale": SALE}, timezone="Europe/Berlin")
+    noon = (2026, 10, 3, 12)
+
+    assert holds(some.of(("web", "DE")), *noon) == ["German Unity Day", "Sale"]
+    assert holds(some.of(("web", "FR")), *noon) == holds(some.total, *noon) == ["Sale"]
+
+
+def test_with_rollups_it_holds_for_what_contains_such_places() -> None:
+    wide = Calendar(country="DE", where={"marketplace": "DE", "platform": "web"}, rollups=True)
+    some = clocks({"germany": wide})
+
+    places = [TOTAL, ("web", None), (None, "DE"), ("web", "DE"), ("app", None), (None, "FR"), ("app", "DE")]
+
+    assert [bool(some.of(place).almanacs) for place in places] == [True] * 4 + [False] * 3
+
+
+def test_a_holiday_is_a_day_of_the_place() -> None:
+    thanksgiving = Calendar(country="US")
+    some = clocks({"us": thanksgiving}, timezone="Europe/Berlin", timezones=[US])
+    there, here = some.of(("web", "US")), some.total
+
+    # 2 o'clock in the morning in UTC is still Wednesday in New York, and Thursday in Berlin.
+    assert (holds(there, 2026, 11, 26, 2), holds(here, 2026, 11, 26, 2)) == ([], ["Thanksgiving Day"])
+    assert (holds(there, 2026, 11, 27, 2), holds(here, 2026, 11, 27, 2)) == (["Thanksgiving Day"], [])
+
+
+@pytest.mark.parametrize(
+    ("mode", "special", "learns", "held"),
+    [
+        ("expect", True, True, None),
+        ("do-not-learn", False, False, None),
+        ("do-not-alert", False, True, "Sale"),
+        (["do-not-learn", "do-not-alert"], False, False, "Sale"),
+    ],
+)
+def test_a_mode_says_what_is_done(mode: Any, special: bool, learns: bool, held: str | None) -> None:
+    calendar = Calendar(occasions=SALE.occasions, mode=mode)
+
+    reading = clocks({"sale": calendar}).total.read(hour(2026, 10, 4))
+
+    assert (reading.moment.special, reading.learns, reading.held_by) == (special, learns, held)
+    plain = clocks({"sale": calendar}).total.read(hour(2026, 10, 5))
+    assert (plain.moment.special, plain.learns, plain.held_by) == (False, True, None)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
+def test_an_interval_of_another_length_is_special(zone: str) -> None:
+    months = {"Europe/Berlin": ((3, 29), (10, 25)), "America/New_York": ((3, 8), (11, 1))}[zone]
+    for length, special in ((timedelta(days=1), True), (timedelta(hours=1), False)):
+        clock = clocks(timezone=zone, interval=length).total
+        for month, day in months:
+            readings = [clock.read(hour(2026, month, d, 4, zone=zone, length=length)) for d in (day + 1, day)]
+            assert [reading.moment.special for reading in readings] == [False, special]
+            assert ("the clocks change" in readings[1].occasions) == special

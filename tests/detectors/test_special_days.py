@@ -1,0 +1,185 @@
+"""Days that the calendar knows, and days of 23 hours: what the whole scorer makes of them."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from detectors.config import Calendar, LocalTime, Occasion
+from detectors.intervals import Intervals
+from detectors.records import Interval, IntervalScores, Place
+from detectors.scorer import Scorer
+from tests.detectors.builders import detector
+
+HOUR = timedelta(hours=1)
+#: No rule asks for less, and a series that is well comes so high once in ten weeks.
+ALARMING = 70.0
+
+Rate = Callable[[datetime], float]
+
+
+def shop(now: datetime) -> float:
+    """Orders an hour at a local time: few at night, most in the evening, fewer on Sundays."""
+    share = 1.2 + math.sin((now.hour - 8) / 24 * 2 * math.pi)
+    return 200 * share * (0.6 if now.weekday() == 6 else 1.0)
+
+
+def intervals(
+    zone: str, first: datetime, last: datetime, length: timedelta = HOUR
+) -> Iterator[tuple[int, int]]:
+    borders = Intervals(length, zone)
+    start = borders.start(round(first.timestamp() * 1000))
+    while start < last.timestamp() * 1000:
+        yield start, (start := borders.end(start))
+
+
+def orders(rate: Rate, zone: str, start: int, end: int, noise: random.Random) -> int:
+    """A count by the rate of every hour of an interval on the clocks of a zone."""
+    hours = range(start, end, 3_600_000)
+    mean = sum(rate(datetime.fromtimestamp(hour / 1000, ZoneInfo(zone))) for hour in hours)
+    return max(0, round(noise.gauss(mean, math.sqrt(mean) + 0.02 * mean)))
+
+
+def interval(start: int, end: int, values: dict[Place, float]) -> Interval:
+    return Interval("shop", start, end, 1, list(values), [1] * len(values), {"orders": list(values.values())})
+
+
+def scored(
+    scorer: Scorer, rate: Rate, zone: str, first: str, last: str, length: timedelta = HOUR
+) -> list[IntervalScores]:
+    """The scores of one series, interval by interval."""
+    noise = random.Random(6)
+    begin, finish = (datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone)) for day in (first, last))
+    return [
+        scorer.score(interval(start, end, {(): orders(rate, zone, start, end, noise)}))
+        for start, end in intervals(zone, begin, finish, length)
+    ]
+
+
+def alarms(scores: list[IntervalScores], zone: str, since: str = "") -> list[str]:
+    """Local times of the intervals that are alarming."""
+    times = [s.interval_start.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H") for s in scores]
+    return [t for t, s in zip(times, scores, strict=True) if max(s.severity) >= ALARMING and t >= since]
+
+
+def berlin(calendar: Calendar | None = None, **changes: Any) -> Scorer:
+    settings = {"interval": HOUR, "timezone": "Europe/Berlin", **changes}
+    if calendar is None:
+        return Scorer(detector(**settings))
+    return Scorer(detector(**settings, calendars=["own"]), calendars={"own": calendar})
+
+
+def on_black_friday(now: datetime) -> float:
+    return shop(now) * (2.0 if (now.month, now.day) == (11, 27) else 1.0)
+
+
+def test_black_friday_alarms_unless_it_is_expected() -> None:
+    told = {}
+    for name, calendar in (("plain", None), ("known", Calendar(commercial=True))):
+        scores = scored(berlin(calendar), on_black_friday, "Europe/Berlin", "2026-09-28", "2026-12-05")
+        told[name] = alarms(scores, "Europe/Berlin", since="2026-11-27")
+
+    assert told["plain"][0].startswith("2026-11-27")
+    assert told["known"] == []
+
+
+def test_an_outage_on_an_expected_day_still_alarms() -> None:
+    def broken(now: datetime) -> float:
+        return 0.0 if (now.month, now.day, now.hour) == (11, 27, 18) else on_black_friday(now)
+
+    scores = scored(berlin(Calendar(commercial=True)), broken, "Europe/Berlin", "2026-09-28", "2026-11-28")
+
+    assert "2026-11-27 18" in alarms(scores, "Europe/Berlin")
+
+
+def test_an_expected_day_teaches_nothing_of_plain_ones() -> None:
+    def quiet_day(now: datetime) -> float:
+        return shop(now) * (0.2 if (now.month, now.day) == (6, 10) else 1.0)
+
+    fair = Calendar(occasions=[Occasion(name="Fair", start="2026-06-10")])
+    with_fair, without = (
+        scored(berlin(fair), rate, "Europe/Berlin", "2026-05-01", "2026-06-25") for rate in (quiet_day, shop)
+    )
+
+    week_later = [s.interval_start.astimezone(ZoneInfo("Europe/Berlin")).day == 17 for s in without]
+    for one, other in ((a, b) for a, b, later in zip(with_fair, without, week_later, strict=True) if later):
+        assert one.expected[0] == pytest.approx(other.expected[0], rel=0.05)
+
+
+def test_what_is_not_to_be_learnt_is_scored_and_forgotten() -> None:
+    def load_test(now: datetime) -> float:
+        return shop(now) * (5.0 if (now.month, now.day) == (6, 10) else 1.0)
+
+    window = [Occasion(name="Load test", start="2026-06-10")]
+    days = "Europe/Berlin", "2026-05-01", "2026-06-12"
+    forgotten, learnt = (
+        scored(berlin(Calendar(occasions=window, mode=mode)), load_test, *days)
+        for mode in ("do-not-learn", "do-not-alert")
+    )
+
+    on_the_day = [time for time in alarms(forgotten, days[0]) if time.startswith("2026-06-10")]
+    assert len(on_the_day) == 24
+    first_hour = {"before": forgotten[-72], "forgotten": forgotten[-24], "learnt": learnt[-24]}
+    expected = {name: scores.expected[0] or 0.0 for name, scores in first_hour.items()}
+    assert expected["forgotten"] == pytest.approx(expected["before"], rel=0.2)
+    assert expected["learnt"] > 1.5 * expected["before"]
+
+
+ZONES = {"DE": "Europe/Berlin", "US": "America/New_York"}
+#: The days on which clocks are changed in 2026, and the day after.
+CHANGES = {"DE": ("03-29", "03-30", "10-25", "10-26"), "US": ("03-08", "03-09", "11-01", "11-02")}
+
+
+@pytest.mark.parametrize("market", ZONES)
+@pytest.mark.parametrize(
+    ("length", "first", "last"),
+    [
+        (timedelta(hours=2), "2026-02-09", "2026-04-05"),
+        (timedelta(hours=6), "2026-01-01", "2026-12-01"),
+        (timedelta(days=1), "2025-12-01", "2026-12-01"),
+    ],
+    ids=str,
+)
+def test_counts_of_intervals_that_a_change_of_clocks_makes_shorter_or_longer_do_not_alarm(
+    market: str, length: timedelta, first: str, last: str
+) -> None:
+    scorer = Scorer(detector(interval=length, timezone=ZONES[market]))
+
+    scores = scored(scorer, shop, ZONES[market], first, last, length)
+
+    hours = {(s.interval_end - s.interval_start) / HOUR for s in scores}
+    assert hours >= {length / HOUR, length / HOUR - 1}
+    assert [time for time in alarms(scores, ZONES[market]) if time[5:10] in CHANGES[market]] == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_markets_of_one_detector_each_live_by_their_own_clock_all_year(known: bool) -> None:
+    local = [LocalTime(where={"marketplace": market}, timezone=zone) for market, zone in ZONES.items()]
+    scorer = Scorer(detector(interval=HOUR, dimensions=("marketplace",), timezones=local if known else []))
+    told = set()
+    noise = random.Random(7)
+
+    first, last = ("2026-02-09", "2026-11-03") if known else ("2026-02-09", "2026-03-31")
+    begin, finish = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last))
+    for start, end in intervals("UTC", begin, finish):
+        values: dict[Place, float] = {
+            (m,): orders(rush, zone, start, end, noise) for m, zone in ZONES.items()
+        }
+        scores = scorer.score(interval(start, end, values))
+        for (market,), severity in zip(scores.places, scores.severity, strict=True):
+            now = scores.interval_start.astimezone(ZoneInfo(ZONES[market or ""]))
+            if severity >= ALARMING and f"{now:%m-%d}" in CHANGES[market or ""]:
+                told.add(f"{market} {now:%m-%d}")
+
+    assert told == set() if known else told >= {"DE 03-29", "US 03-08"}
+
+
+def rush(now: datetime) -> float:
+    """A shop that opens and closes: what an hour off is plain to see."""
+    return 400.0 if 9 <= now.hour < 18 else 10.0
