@@ -334,8 +334,10 @@ def test_costs_are_those_of_many_series_and_of_one(monkeypatch: pytest.MonkeyPat
     ours, other = of_model(MODELS["seasonal"]), of_peer(PEERS["ewma"])
     assert ours.many_series is not None
     assert 0 < ours.many_series < ours.one_series
+    assert ours.bytes_a_series is not None
     assert 1000 < ours.bytes_a_series < 10_000
     assert other.many_series is None
+    assert other.bytes_a_series is not None
     assert 0 < other.bytes_a_series < 10_000
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 import numpy as np
 
+from benchmarks.judging import forests
 from benchmarks.judging.peers import Peer, state_bytes
 from benchmarks.judging.running import Make
 from benchmarks.judging.streams import WEEK
@@ -26,7 +27,7 @@ class Cost(msgspec.Struct):
     """Microseconds of CPU a point, learning included; bytes of state a series."""
 
     one_series: float
-    bytes_a_series: float
+    bytes_a_series: float | None = None
     #: In columns of 10,000 series; peers have none.
     many_series: float | None = None
 
@@ -46,6 +47,11 @@ def of_peer(make: Callable[[int], Peer]) -> Cost:
         peer.learn_one(value)
 
     return Cost(_measured(point, WARM_UP), float(state_bytes(peer)))
+
+
+def of_forests() -> Cost:
+    """What robust random cut forests cost, in a process of their own."""
+    return Cost(forests.microseconds(_values(1)[:3000].ravel()))
 
 
 def _columns(make: Make, series: int, warm_up: int) -> float:

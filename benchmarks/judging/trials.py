@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.judging import calibration, costs, ecommerce, nab, peers, running
+from benchmarks.judging import calibration, costs, ecommerce, forests, nab, peers, running
 from benchmarks.judging.calibration import Kept
 from benchmarks.judging.costs import Cost
 from benchmarks.judging.episodes import DEFAULT, Scored, Tally, judge, openings, together
@@ -51,6 +51,8 @@ def on_promise(name: str, seeds: Sequence[int], families: Families) -> list[Kept
 
 def cost(name: str) -> Cost:
     """What it costs."""
+    if name == forests.NAME:
+        return costs.of_forests()
     return costs.of_model(MODELS[name]) if name in MODELS else costs.of_peer(PEERS[name])
 
 
@@ -59,12 +61,14 @@ def _made(seeds: Sequence[int], families: Families) -> list[Stream]:
 
 
 def _scored(name: str, on: Sequence[Stream]) -> list[Scored]:
+    if name == forests.NAME:
+        return forests.run(on)
     return running.run(MODELS[name], on) if name in MODELS else peers.run(PEERS[name], on)
 
 
 def _judged(name: str, chosen_on: Sequence[Stream], on: Sequence[Stream]) -> Streams:
     chosen, scored = _scored(name, chosen_on), _scored(name, on)
-    if name in PEERS:
+    if name not in MODELS:
         promise = Promise(chosen_on, chosen)
         chosen, scored = [[promise.severity(said) for said in part] for part in (chosen, scored)]
     tuned = best([(threshold, together(_tallies(chosen_on, chosen, threshold))) for threshold in THRESHOLDS])
