@@ -55,7 +55,9 @@ class Alerter:
             if told is None and any(map(rule.asks_for, members)):
                 kind = "OPENED"
             elif told is not None and (
-                severity >= told.severity + WORSE_BY or total >= told.members * BROADER_BY
+                severity >= told.severity + WORSE_BY
+                or total >= told.members * BROADER_BY
+                or members[0].direction == "stopped" != told.alert.direction
             ):
                 kind = "UPDATED"
             else:

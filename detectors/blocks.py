@@ -135,6 +135,14 @@ class Block:
         self._previous = np.where(np.isnan(came), missing, came)
         return self._previous
 
+    def assess(self, reading: Reading, value: Column) -> Table:
+        """Score values, and learn nothing from them."""
+        table = Table.of(*value.shape)
+        for part in self._modelled:
+            mine = np.ascontiguousarray(value[:, part.columns]).ravel()
+            table.put(part.columns, part.model.assess(reading.moment, mine))
+        return table
+
     def score(self, reading: Reading, value: Column) -> Table:
         """Score the values of an interval, then learn from them."""
         table = Table.of(*value.shape)

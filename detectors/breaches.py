@@ -52,7 +52,7 @@ class Breaches:
             score = now.get(key)
             if score is not None and score.severity > suspect.worst.severity:
                 suspect.worst = score
-            off = score is not None or self._is_off(suspect.worst, values.get(key))
+            off = score is not None or (key in values and self._is_off(suspect.worst, values[key]))
             suspect.recent = (suspect.recent << 1 | off) & ((1 << intervals) - 1)
             if suspect.recent.bit_count() >= breaches:
                 told[key] = score or suspect.worst
@@ -82,7 +82,8 @@ def is_still_off(direction: Direction, lower: float | None, upper: float | None,
         case "missing" | "stopped":
             return value is None
         case "below":
-            return value is not None and value < (lower or 0)
+            # To be missing is to fall.
+            return value is None or value < (lower or 0)
         case "above":
             return value is not None and value > (math.inf if upper is None else upper)
         case "together":

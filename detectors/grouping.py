@@ -176,7 +176,9 @@ class Grouper:
         for score in incident:
             key = score.measure, score.place
             known = group.members.get(key)
-            if score.severity > (bar if known is None else known.anomaly.severity):
+            if score.severity > (bar if known is None else known.anomaly.severity) or _says_more(
+                score, known
+            ):
                 dimensions = named(self.detector.dimensions, score.place)
                 member = Member(score.place, _anomaly(score, dimensions), deviation(score))
                 group.members[key] = member
@@ -188,8 +190,9 @@ class Grouper:
     def _is_still_off(self, group: OpenGroup, values: Mapping[SeriesKey, float | None]) -> bool:
         """Whether the series it is called after is still outside the band that its worst interval had."""
         primary = group.primary.anomaly
-        value = values.get((primary.measure, group.primary.place))
-        return is_still_off(primary.direction, primary.lower, primary.upper, value)
+        key = primary.measure, group.primary.place
+        # A place that is forgotten is off no more.
+        return key in values and is_still_off(primary.direction, primary.lower, primary.upper, values[key])
 
     def _rank(self, member: Member) -> tuple[float, ...]:
         anomaly = member.anomaly
@@ -252,6 +255,16 @@ def deviation(score: Score) -> float:
     if score.value is None or score.expected is None or not score.scale:
         return 0.0
     return abs(score.value - score.expected) / score.scale
+
+
+def _says_more(score: Score, known: Member | None) -> bool:
+    """Whether a member is no longer low alone: its source has stopped."""
+    return (
+        score.stopped
+        and known is not None
+        and known.anomaly.direction != "stopped"
+        and score.severity >= known.anomaly.severity
+    )
 
 
 def _anomaly(score: Score, dimensions: dict[str, str]) -> Anomaly:

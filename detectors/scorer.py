@@ -74,12 +74,21 @@ class Scorer:
         stopped = self._silence.hear(interval.events, total.moment)
         value = self._nothing() if stopped else self._values(interval)
         readings = {clock: clock.read(interval) for clock in self._seating.clocks}
+        zeros = self._seating.assess(readings, self._zeros()) if stopped else None
         table = self._seating.score(readings, value)
+        if zeros is not None:
+            # Nothing at all is no less surprising than the zeros that it would be read as.
+            np.fmax(table.surprise, zeros.surprise, out=table.surprise)
         return self._scores(interval, table, self._together(table, readings), readings, stopped=stopped)
 
     def _nothing(self) -> Column:
         """No value for any row, and a line more for the seats that no one has."""
         return np.full((len(self.admission.places) + 1, len(self.detector.measures)), np.nan)
+
+    def _zeros(self) -> Column:
+        """What measures say of no events that take it for zero."""
+        zero = [0.0 if measure.fill == "zero" else np.nan for measure in self.detector.measures]
+        return np.tile(zero, (len(self.admission.places) + 1, 1))
 
     def _values(self, interval: Interval) -> Column:
         """The values of an interval by row and measure, after it was decided who has a row."""

@@ -91,6 +91,13 @@ class Seating:
         values[-1] = np.nan
         return values
 
+    def assess(self, readings: Mapping[Clock, Reading], value: Column) -> Table:
+        """Score values, row by row, and learn nothing from them."""
+        table = Table.of(*value.shape)
+        for block in self._blocks:
+            table.seat(block.rows, block.assess(readings[block.clock], value[block.rows]))
+        return table
+
     def score(self, readings: Mapping[Clock, Reading], value: Column) -> Table:
         """Score the values of an interval, row by row, then learn from them."""
         table = Table.of(*value.shape)

@@ -94,6 +94,15 @@ def test_it_is_told_of_again_when_it_is_worse_or_broader(second: AnomalyGroup, t
     assert said(alerts) == [("OPENED", 1)] + [("UPDATED", 2)] * told
 
 
+def test_that_a_feed_has_stopped_is_told_though_it_is_no_worse() -> None:
+    low, stopped = anomaly(100.0, value=0.0), anomaly(100.0, value=None, direction="stopped")
+
+    alerts = tell(Alerter(SHOP, [RULE]), group(low), group(stopped), group(stopped))
+
+    assert said(alerts) == [("OPENED", 1), ("UPDATED", 2)]
+    assert alerts[1].summary == "no events for shop any more, severity 100"
+
+
 def test_revisions_count_what_was_said_and_growth_is_since_then() -> None:
     grown = [group(anomaly(severity)) for severity in (70.0, 75.0, 80.0, 85.0, 90.0, 95.0)]
 

@@ -125,6 +125,27 @@ def test_a_feed_that_has_stopped_is_one_finding_at_the_total() -> None:
     assert group.primary.direction == "stopped"
 
 
+def test_a_series_that_is_low_since_its_feed_has_stopped_is_told_as_that() -> None:
+    shop = grouper(70)
+    shop.group(scores("12:00", {("orders", TOTAL): {"severity": 100.0, "value": 0.0}}))
+    (group,) = shop.group(
+        scores("12:01", {("orders", TOTAL): {"severity": 100.0, "value": None}}, stopped=True)
+    )
+
+    assert (group.revision, group.primary.direction, group.members_total) == (2, "stopped", 1)
+
+
+@pytest.mark.parametrize("value", [None, 50.0])
+def test_what_was_low_and_is_missing_now_is_not_over(value: float | None) -> None:
+    shop = grouper(70)
+    shop.group(scores("12:00", {("orders", TOTAL): 90.0}))
+
+    for minute in range(1, 10):
+        told = scores(ms("12:00") + minute * MINUTE, {("orders", TOTAL): {"severity": 0.0, "value": value}})
+        assert shop.group(told) == []
+    assert shop.open == 1
+
+
 def test_series_that_go_missing_while_the_feed_goes_on_are_findings_of_their_own() -> None:
     missing = {("orders", p): {"severity": 80.0, "value": None} for p in (WEB, WEB_DE)}
 

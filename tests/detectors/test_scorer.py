@@ -259,6 +259,18 @@ def test_a_source_that_has_stopped_is_told_as_such() -> None:
     assert not shop.score(interval(at(201), {}, events=30)).stopped
 
 
+def test_a_source_that_has_stopped_is_no_less_surprising_than_zeros() -> None:
+    there, silent = Scorer(detector()), Scorer(detector())
+    for shop in (there, silent):
+        run(shop, range(200))
+
+    zero = there.score(interval(at(200), {(): 0.0}, events=30))
+    stopped = silent.score(interval(at(200), {}, events=0))
+
+    assert (row(zero).value, row(stopped).value) == (0.0, None)
+    assert row(stopped).severity == row(zero).severity > 90
+
+
 def test_a_value_that_must_never_be_missing_alarms_at_once() -> None:
     price = Measure(name="price", aggregation="mean", field="amount", missing="alarm")
     shop = Scorer(detector(measures=[price]))

@@ -60,6 +60,19 @@ def test_check_says_what_is_watched(configuration: Path) -> None:
     assert "watched by: total; platform; marketplace; platform × marketplace" in text
 
 
+def test_check_says_what_of_a_measure_is_told_of(configuration: Path) -> None:
+    ratio = 'ratio = ["orders", "views"]'
+    rules = 'direction = "below", minimum_volume = 200, breaches = [3, 5]'
+    configuration.write_text(configuration.read_text().replace(ratio, f"{ratio}, {rules}", 1))
+
+    text = CliRunner().invoke(main, ["check", "-c", str(configuration)]).stdout
+
+    assert (
+        "measure conversion: orders / views; only below what was expected; from 200 views on; "
+        "when off in 3 of 5 intervals\n"
+    ) in text
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
