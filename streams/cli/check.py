@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -12,7 +12,8 @@ from detectors import loading
 from detectors.config import AlertRule, Config, ConfigError, Detector, Measure
 from detectors.models import MODELS
 from detectors.words import rules_in_words
-from streams.cli import configuration_option
+from streams.cli import calendars, configuration_option
+from streams.cli.calendars import CalendarWatched
 from streams.formats import make_format
 from streams.formats.vocabulary import nearest
 
@@ -54,6 +55,7 @@ class Watched(msgspec.Struct, frozen=True):
     sources: list[SourceWatched]
     detectors: list[DetectorWatched]
     alerts: list[AlertRule]
+    calendars: list[CalendarWatched] = []
 
 
 @click.command(epilog="Example: lookalive check -c lookalive.toml")
@@ -61,7 +63,9 @@ class Watched(msgspec.Struct, frozen=True):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def command(configuration: Path, as_json: bool) -> None:
     """Say what a configuration watches, or what is wrong with it."""
-    watched = watch(loading.load(configuration))
+    what = loading.load(configuration)
+    coming = list(calendars.coming(what, datetime.now(UTC)))
+    watched = msgspec.structs.replace(watch(what), calendars=coming)
     if as_json:
         click.echo(msgspec.json.encode(watched))
     else:
@@ -136,6 +140,8 @@ def _lines(path: Path, watched: Watched) -> list[str]:
             f"  {detector.rollups} roll-ups, at most {detector.max_series:,} series"
             + (f" in {detector.shards} shards" if detector.shards > 1 else ""),
         ]
+    for calendar in watched.calendars:
+        lines += ["", *calendars.lines(calendar)]
     for rule in watched.alerts:
         lines += [
             "",
