@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.clocks import Clock, Reading
 from detectors.config import Detector
+from detectors.locales import Locale, Reading
 from detectors.models import MODELS
 from detectors.models.base import Assessment, Column, Flags
 from detectors.state import Array
@@ -92,10 +92,10 @@ class Table:
 
 
 class Block:
-    """The series of some places that go by one clock, without history at first."""
+    """The series of some places that go by one locale, without history at first."""
 
-    def __init__(self, detector: Detector, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, detector: Detector, locale: Locale) -> None:
+        self.locale = locale
         #: The row of each place; -1 where the seat is free.
         self.rows = np.empty(0, dtype=np.intp)
         self._measures = [measure.name for measure in detector.measures]
@@ -159,7 +159,7 @@ class Block:
         """The state as it is stored."""
         previous = {self._measures[m]: Array.of(self._previous[:, m]) for m in np.flatnonzero(self._keeps)}
         models = {part.name: part.save() for part in self._modelled}
-        return BlockState(previous, models, self.rows.tolist(), self.clock.timezone)
+        return BlockState(previous, models, self.rows.tolist(), self.locale.timezone)
 
     def take(self, state: BlockState, source: Seats, target: Seats, kept: Collection[str]) -> None:
         """Take over some seats of a stored block, of the measures that are kept."""

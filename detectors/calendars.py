@@ -1,7 +1,7 @@
 """Calendars: the occasions that make an interval unlike others at its hour of the week.
 
 In go public holidays by country, days of trade, own occasions and iCalendar files; out come, for any
-interval, the names of those it touches. What is then done is the scorer's: see `clocks`.
+interval, the names of those it touches. What is then done is the scorer's: see `locales`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from detectors.clocks import Reading
+from detectors.locales import Reading
 from detectors.records import HeldBy
 
 STOPPED = "the whole source is silent, which it hardly ever is"
@@ -25,7 +25,7 @@ def explained(
 ) -> tuple[str, ...]:
     """Why a score is what it is.
 
-    `rarity` says how unusual it is; `reading` is what the clock of the series says of the interval,
+    `rarity` says how unusual it is; `reading` is what the locale of the series says of the interval,
     `together` that it is about all measures of a place.
     """
     return tuple(_lines(rarity, held_by, reading, STOPPED if stopped else TOGETHER if together else None))
@@ -36,6 +36,7 @@ def _lines(rarity: str, held_by: HeldBy | None, reading: Reading, kind: str | No
     if kind is not None:
         yield kind
     if reading.occasions:
-        yield f"expected as on a day unlike others: {', '.join(reading.occasions)}"
+        known = "a time unlike others" if reading.moment.special else "on the calendar"
+        yield f"{known}: {', '.join(reading.occasions)}"
     if held_by is not None:
         yield f"held back by {held_by}: {_HELD[held_by]}"

@@ -15,11 +15,11 @@ import numpy as np
 from detectors.admission import Admission, AdmissionState
 from detectors.bars import FLOOR
 from detectors.blocks import BlockState, Table
-from detectors.clocks import Clock, Clocks, Reading
 from detectors.config import Calendars, Detector, Measure, digest
 from detectors.explaining import explained
 from detectors.holding import Holds
 from detectors.joints import Joints, JointState
+from detectors.locales import Locale, Locales, Reading
 from detectors.models.base import Column, Flags
 from detectors.overlap import level
 from detectors.places import shard_of
@@ -52,8 +52,8 @@ class Scorer:
         #: How many series have seen too little to be asked.
         self.learning = 0
         self._computed = set(detector.subsets)
-        self._clocks = Clocks(detector, calendars)
-        self._seating = Seating(detector, self._clocks)
+        self._locales = Locales(detector, calendars)
+        self._seating = Seating(detector, self._locales)
         self._silence = Silence()
         self._holds = Holds(detector)
         self._joints = Joints(detector)
@@ -70,10 +70,10 @@ class Scorer:
 
     def score(self, interval: Interval) -> IntervalScores:
         """Score an interval, then learn from it."""
-        total = self._clocks.total.read(interval)
+        total = self._locales.total.read(interval)
         stopped = self._silence.hear(interval.events, total.moment)
         value = self._nothing() if stopped else self._values(interval)
-        readings = {clock: clock.read(interval) for clock in self._seating.clocks}
+        readings = {locale: locale.read(interval) for locale in self._seating.locales}
         zeros = self._seating.assess(readings, self._zeros()) if stopped else None
         table = self._seating.score(readings, value)
         if zeros is not None:
@@ -101,13 +101,13 @@ class Scorer:
                 came[rows[there], m] = np.array(interval.values[measure.name], dtype=np.float64)[there]
         return self._seating.filled(came)
 
-    def _together(self, table: Table, readings: Mapping[Clock, Reading]) -> dict[Place, float]:
+    def _together(self, table: Table, readings: Mapping[Locale, Reading]) -> dict[Place, float]:
         self._joints.watch(self.admission)
         places = self._joints.places
         rows = self.admission.rows_of(places)
         residuals = table.residuals(rows)
-        for i, clock in enumerate(self._seating.clock_of(rows.tolist())):
-            if readings[clock].moment.special or not readings[clock].learns:
+        for i, locale in enumerate(self._seating.locale_of(rows.tolist())):
+            if readings[locale].moment.special or not readings[locale].learns:
                 # Measures may well stray from each other then: nothing is asked of their trees.
                 residuals[i] = np.nan
         return self._joints.score(dict(zip(places, residuals.tolist(), strict=True)))
@@ -117,7 +117,7 @@ class Scorer:
         interval: Interval,
         table: Table,
         together: dict[Place, float],
-        readings: Mapping[Clock, Reading],
+        readings: Mapping[Locale, Reading],
         *,
         stopped: bool,
     ) -> IntervalScores:
@@ -130,8 +130,8 @@ class Scorer:
         nothing: list[float | None] = [None] * len(together)
         severities = _rounded(severity(np.append(told.surprise, list(together.values()))), 1)
         surprising = [n for n, severity in enumerate(severities) if severity >= FLOOR]
-        clocks = self._seating.clock_of(np.append(rows.repeat(len(measures)), joint)[surprising].tolist())
-        days = {n: readings[clock] for n, clock in zip(surprising, clocks, strict=True)}
+        locales = self._seating.locale_of(np.append(rows.repeat(len(measures)), joint)[surprising].tolist())
+        days = {n: readings[locale] for n, locale in zip(surprising, locales, strict=True)}
         # That a source has stopped is no matter of its measures.
         held_by = {} if stopped else self._holds.of(told, surprising)
         held_by |= {n: "calendar" for n, reading in days.items() if reading.held_by is not None}

@@ -1,4 +1,4 @@
-"""Seating: which block the series of a row sit in. Those of one block go by the same clock.
+"""Seating: which block the series of a row sit in. Those of one block go by the same locale.
 
 So that a block is scored with one moment, however many time zones and calendars there are. Rows are
 given by admission; where they sit is nobody else's business.
@@ -12,8 +12,8 @@ import numpy as np
 
 from detectors.admission import Rows
 from detectors.blocks import BLOCK_SERIES, Block, BlockState, Table
-from detectors.clocks import Clock, Clocks, Reading
 from detectors.config import Detector
+from detectors.locales import Locale, Locales, Reading
 from detectors.models.base import Column
 from detectors.records import Place
 
@@ -21,9 +21,9 @@ from detectors.records import Place
 class Seating:
     """The blocks of one shard of a detector."""
 
-    def __init__(self, detector: Detector, clocks: Clocks) -> None:
+    def __init__(self, detector: Detector, locales: Locales) -> None:
         self._detector = detector
-        self._clocks = clocks
+        self._locales = locales
         self._blocks: list[Block] = []
         #: By row: the number of its block, or -1; and its seat there.
         self._block = np.empty(0, dtype=np.intp)
@@ -38,28 +38,28 @@ class Seating:
         """Let rows be these places' from now on, without history."""
         self._make(int(rows.max(initial=-1)) + 1)
         again: dict[int, list[int]] = {}
-        standing: dict[Clock, list[int]] = {}
+        standing: dict[Locale, list[int]] = {}
         for row, place in zip(rows.tolist(), places, strict=True):
-            clock, number = self._clocks.of(place), int(self._block[row])
-            if number >= 0 and self._blocks[number].clock is clock:
+            locale, number = self._locales.of(place), int(self._block[row])
+            if number >= 0 and self._blocks[number].locale is locale:
                 again.setdefault(number, []).append(int(self._seat[row]))
                 continue
             if number >= 0:
                 self._blocks[number].rows[self._seat[row]] = -1
-            standing.setdefault(clock, []).append(row)
+            standing.setdefault(locale, []).append(row)
         for number, seats in again.items():
             self._blocks[number].reset(np.array(seats, dtype=np.intp))
-        for clock, those in standing.items():
-            self._sit(clock, np.array(those, dtype=np.intp))
+        for locale, those in standing.items():
+            self._sit(locale, np.array(those, dtype=np.intp))
 
     def _make(self, rows: int) -> None:
         blank = np.full(max(0, rows - len(self._block)), -1, dtype=np.intp)
         self._block, self._seat = (np.concatenate([column, blank]) for column in (self._block, self._seat))
 
-    def _sit(self, clock: Clock, rows: Rows) -> None:
-        """Give rows the first free seats of a clock; the last block grows, and there may be more."""
+    def _sit(self, locale: Locale, rows: Rows) -> None:
+        """Give rows the first free seats of a locale; the last block grows, and there may be more."""
         for number, block in enumerate(self._blocks):
-            if block.clock is clock and len(rows):
+            if block.locale is locale and len(rows):
                 free = np.flatnonzero(block.rows < 0)[: len(rows)]
                 block.reset(free)
                 self._take(number, free, rows[: len(free)])
@@ -69,7 +69,7 @@ class Seating:
                 rows = rows[len(made) :]
         for first in range(0, len(rows), self._most):
             some = rows[first : first + self._most]
-            self._blocks.append(Block(self._detector, clock))
+            self._blocks.append(Block(self._detector, locale))
             self._take(len(self._blocks) - 1, self._blocks[-1].grow(len(some)), some)
 
     @property
@@ -91,28 +91,28 @@ class Seating:
         values[-1] = np.nan
         return values
 
-    def assess(self, readings: Mapping[Clock, Reading], value: Column) -> Table:
+    def assess(self, readings: Mapping[Locale, Reading], value: Column) -> Table:
         """Score values, row by row, and learn nothing from them."""
         table = Table.of(*value.shape)
         for block in self._blocks:
-            table.seat(block.rows, block.assess(readings[block.clock], value[block.rows]))
+            table.seat(block.rows, block.assess(readings[block.locale], value[block.rows]))
         return table
 
-    def score(self, readings: Mapping[Clock, Reading], value: Column) -> Table:
+    def score(self, readings: Mapping[Locale, Reading], value: Column) -> Table:
         """Score the values of an interval, row by row, then learn from them."""
         table = Table.of(*value.shape)
         for block in self._blocks:
-            table.seat(block.rows, block.score(readings[block.clock], value[block.rows]))
+            table.seat(block.rows, block.score(readings[block.locale], value[block.rows]))
         return table
 
-    def clock_of(self, rows: Iterable[int]) -> Iterator[Clock]:
-        """The clock that each row goes by."""
-        return (self._blocks[self._block[row]].clock for row in rows)
+    def locale_of(self, rows: Iterable[int]) -> Iterator[Locale]:
+        """The locale that each row goes by."""
+        return (self._blocks[self._block[row]].locale for row in rows)
 
     @property
-    def clocks(self) -> list[Clock]:
-        """All clocks that some block goes by."""
-        return list(dict.fromkeys(block.clock for block in self._blocks))
+    def locales(self) -> list[Locale]:
+        """All locales that some block goes by."""
+        return list(dict.fromkeys(block.locale for block in self._blocks))
 
     def save(self) -> Iterator[BlockState]:
         """The state as it is stored, block by block."""
@@ -134,6 +134,6 @@ class Seating:
             now = np.where(there >= 0, self._block[there], -1)
             for number in np.unique(now[now >= 0]).tolist():
                 block = self._blocks[number]
-                if block.clock.timezone == stored.timezone:
+                if block.locale.timezone == stored.timezone:
                     source = np.flatnonzero(now == number)
                     block.take(stored, source, self._seat[there[source]], measures)

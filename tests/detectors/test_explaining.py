@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from detectors.alerting import Alerter
-from detectors.clocks import Reading
 from detectors.config import AlertRule, Detector, Measure
 from detectors.explaining import STOPPED, TOGETHER, explained
 from detectors.grouping import Grouper
+from detectors.locales import Reading
 from detectors.models.base import Moment
 from detectors.records import Alert, IntervalScores, Place
 from detectors.scorer import Scorer
@@ -52,7 +52,7 @@ def test_what_the_calendar_knows_and_holds_back_is_why() -> None:
     assert explained("one in 100", "calendar", reading, stopped=False, together=True) == (
         "one in 100",
         TOGETHER,
-        "expected as on a day unlike others: Black Friday",
+        "a time unlike others: Black Friday",
         "held back by calendar: nothing is told of on this occasion",
     )
 

@@ -1,4 +1,4 @@
-"""Where a row sits shows nowhere: not with many clocks, not when places come and go, not after a restart."""
+"""Where a row sits shows nowhere: not with many locales, not when places come and go, not after a restart."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def by_place(scores: IntervalScores) -> dict[Place, tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("series", [1, 3, 4096])
-def test_places_of_many_clocks_score_as_each_would_alone(
+def test_places_of_many_locales_score_as_each_would_alone(
     series: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seating, "BLOCK_SERIES", series)
@@ -78,7 +78,7 @@ def test_places_of_many_clocks_score_as_each_would_alone(
         }
 
 
-def test_a_place_that_takes_the_row_of_one_with_another_clock_starts_afresh(
+def test_a_place_that_takes_the_row_of_one_of_another_locale_starts_afresh(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(seating, "BLOCK_SERIES", 2)

@@ -1,7 +1,7 @@
-"""Clocks: what an interval is where a series is: local time, and the occasions of its calendars.
+"""Locales: what an interval is where a series is: local time, and the occasions of its calendars.
 
-A place goes by the clock of its dimension values: its own time zone, the calendars that hold for it.
-There are few clocks, however many places.
+A place goes by the locale of its dimension values: its own time zone, the calendars that hold for it.
+There are few locales, however many places.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLOCK_CHANGE = "the clocks change"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a clock says of an interval."""
+    """What a locale says of an interval."""
 
     moment: Moment
     #: What the calendars know of it, in words.
@@ -35,7 +35,7 @@ class Reading:
     held_by: str | None = None
 
 
-class Clock:
+class Locale:
     """Local time and calendars, the same for many places."""
 
     def __init__(self, timezone: str, almanacs: list[Almanac], length: timedelta) -> None:
@@ -65,29 +65,29 @@ class Clock:
         return Reading(Moment(second, special), tuple(dict.fromkeys(occasions)), learns, held_by)
 
 
-class Clocks:
-    """The clocks of a detector, and which one each place goes by."""
+class Locales:
+    """The locales of a detector, and which one each place goes by."""
 
     def __init__(self, detector: Detector, calendars: Calendars) -> None:
         self._detector = detector
         self._zones = [(matches_dimensions(local.where), local.timezone) for local in detector.timezones]
         self._calendars = [(name, calendars[name], _holds(calendars[name])) for name in detector.calendars]
         self._almanacs: dict[tuple[str, str], Almanac] = {}
-        self._clocks: dict[tuple[str, tuple[str, ...]], Clock] = {}
+        self._locales: dict[tuple[str, tuple[str, ...]], Locale] = {}
         #: That of the roll-up of everything, and of the source itself.
         self.total = self.of((None,) * len(detector.dimensions))
 
-    def of(self, place: Place) -> Clock:
-        """The clock of a place: the same object for all that go by it."""
+    def of(self, place: Place) -> Locale:
+        """The locale of a place: the same object for all that go by it."""
         values = named(self._detector.dimensions, place)
         local = (timezone for matches, timezone in self._zones if matches(values))
         timezone = next(local, self._detector.timezone)
         names = tuple(name for name, _, holds in self._calendars if holds(values))
         key = timezone, names
-        if key not in self._clocks:
+        if key not in self._locales:
             almanacs = [self._almanac(name, timezone) for name in names]
-            self._clocks[key] = Clock(timezone, almanacs, self._detector.interval)
-        return self._clocks[key]
+            self._locales[key] = Locale(timezone, almanacs, self._detector.interval)
+        return self._locales[key]
 
     def _almanac(self, name: str, timezone: str) -> Almanac:
         key = name, timezone

@@ -1,4 +1,4 @@
-"""Each place goes by one clock: the local time and the calendars of its dimension values."""
+"""Each place goes by one locale: the local time and the calendars of its dimension values."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from detectors.clocks import Clock, Clocks
 from detectors.config import Calendar, Calendars, LocalTime, Matcher, Occasion
 from detectors.intervals import Intervals
+from detectors.locales import Locale, Locales
 from detectors.records import Interval, Place
 from tests.detectors.builders import detector
 
@@ -20,14 +20,14 @@ US = LocalTime(where={"marketplace": "US"}, timezone="America/New_York")
 TOTAL: Place = (None, None)
 
 
-def clocks(calendars: Calendars | None = None, **changes: Any) -> Clocks:
+def locales(calendars: Calendars | None = None, **changes: Any) -> Locales:
     known = calendars or {}
     settings = {
         "dimensions": ("platform", "marketplace"),
         "interval": timedelta(hours=1),
         "calendars": list(known),
     }
-    return Clocks(detector(**{**settings, **changes}), known)
+    return Locales(detector(**{**settings, **changes}), known)
 
 
 def hour(*local: int, zone: str = "UTC", length: timedelta = timedelta(hours=1)) -> Interval:
@@ -40,18 +40,18 @@ def hour(*local: int, zone: str = "UTC", length: timedelta = timedelta(hours=1))
     return Interval("shop", start, intervals.end(start), 1, [], [], {})
 
 
-def holds(clock: Clock, *local: int, zone: str = "UTC") -> list[str]:
-    return list(clock.read(hour(*local, zone=zone)).occasions)
+def holds(locale: Locale, *local: int, zone: str = "UTC") -> list[str]:
+    return list(locale.read(hour(*local, zone=zone)).occasions)
 
 
 def test_the_moment_is_local_time_since_monday() -> None:
-    assert clocks().total.read(hour(2026, 3, 2, 12)).moment.second_of_week == 12 * 3600
-    kolkata = clocks(timezone="Asia/Kolkata").total
+    assert locales().total.read(hour(2026, 3, 2, 12)).moment.second_of_week == 12 * 3600
+    kolkata = locales(timezone="Asia/Kolkata").total
     assert kolkata.read(hour(2026, 3, 2, 20)).moment.second_of_week == 86_400 + 90 * 60
 
 
 def test_summer_moves_no_hour() -> None:
-    berlin = clocks(timezone="Europe/Berlin").total
+    berlin = locales(timezone="Europe/Berlin").total
 
     for month, day in ((1, 5), (7, 6)):
         moment = berlin.read(hour(2026, month, day, 8, zone="Europe/Berlin")).moment
@@ -59,7 +59,7 @@ def test_summer_moves_no_hour() -> None:
 
 
 def test_a_place_has_the_time_zone_of_its_value_and_a_roll_up_that_of_the_detector() -> None:
-    some = clocks(timezone="Europe/Berlin", timezones=[US])
+    some = locales(timezone="Europe/Berlin", timezones=[US])
 
     places = [("web", "US"), (None, "US"), ("web", "DE"), ("web", None), TOTAL]
 
@@ -69,7 +69,7 @@ def test_a_place_has_the_time_zone_of_its_value_and_a_roll_up_that_of_the_detect
 
 def test_the_first_time_zone_that_matches_is_the_one() -> None:
     rest = LocalTime(where={"marketplace": Matcher(excluded="DE")}, timezone="Europe/London")
-    some = clocks(timezones=[US, rest])
+    some = locales(timezones=[US, rest])
 
     zones = [some.of((None, value)).timezone for value in ("US", "FR", "DE")]
 
@@ -77,7 +77,7 @@ def test_the_first_time_zone_that_matches_is_the_one() -> None:
 
 
 def test_a_calendar_holds_where_it_says() -> None:
-    some = clocks({"germany": GERMANY, "sale": SALE}, timezone="Europe/Berlin")
+    some = locales({"germany": GERMANY, "sale": SALE}, timezone="Europe/Berlin")
     noon = (2026, 10, 3, 12)
 
     assert holds(some.of(("web", "DE")), *noon) == ["German Unity Day", "Sale"]
@@ -86,7 +86,7 @@ def test_a_calendar_holds_where_it_says() -> None:
 
 def test_with_rollups_it_holds_for_what_contains_such_places() -> None:
     wide = Calendar(country="DE", where={"marketplace": "DE", "platform": "web"}, rollups=True)
-    some = clocks({"germany": wide})
+    some = locales({"germany": wide})
 
     places = [TOTAL, ("web", None), (None, "DE"), ("web", "DE"), ("app", None), (None, "FR"), ("app", "DE")]
 
@@ -95,7 +95,7 @@ def test_with_rollups_it_holds_for_what_contains_such_places() -> None:
 
 def test_a_holiday_is_a_day_of_the_place() -> None:
     thanksgiving = Calendar(country="US")
-    some = clocks({"us": thanksgiving}, timezone="Europe/Berlin", timezones=[US])
+    some = locales({"us": thanksgiving}, timezone="Europe/Berlin", timezones=[US])
     there, here = some.of(("web", "US")), some.total
 
     # 2 o'clock in the morning in UTC is still Wednesday in New York, and Thursday in Berlin.
@@ -115,10 +115,10 @@ def test_a_holiday_is_a_day_of_the_place() -> None:
 def test_a_mode_says_what_is_done(mode: Any, special: bool, learns: bool, held: str | None) -> None:
     calendar = Calendar(occasions=SALE.occasions, mode=mode)
 
-    reading = clocks({"sale": calendar}).total.read(hour(2026, 10, 4))
+    reading = locales({"sale": calendar}).total.read(hour(2026, 10, 4))
 
     assert (reading.moment.special, reading.learns, reading.held_by) == (special, learns, held)
-    plain = clocks({"sale": calendar}).total.read(hour(2026, 10, 5))
+    plain = locales({"sale": calendar}).total.read(hour(2026, 10, 5))
     assert (plain.moment.special, plain.learns, plain.held_by) == (False, True, None)
 
 
@@ -126,8 +126,10 @@ def test_a_mode_says_what_is_done(mode: Any, special: bool, learns: bool, held: 
 def test_an_interval_of_another_length_is_special(zone: str) -> None:
     months = {"Europe/Berlin": ((3, 29), (10, 25)), "America/New_York": ((3, 8), (11, 1))}[zone]
     for length, special in ((timedelta(days=1), True), (timedelta(hours=1), False)):
-        clock = clocks(timezone=zone, interval=length).total
+        locale = locales(timezone=zone, interval=length).total
         for month, day in months:
-            readings = [clock.read(hour(2026, month, d, 4, zone=zone, length=length)) for d in (day + 1, day)]
+            readings = [
+                locale.read(hour(2026, month, d, 4, zone=zone, length=length)) for d in (day + 1, day)
+            ]
             assert [reading.moment.special for reading in readings] == [False, special]
             assert ("the clocks change" in readings[1].occasions) == special
