@@ -17,6 +17,8 @@ from detectors.models.base import Column
 
 #: Standard errors by which the points of a fault differ from what is usual, taken together, at least.
 VISIBLE = 6.0
+#: A spike is so many times what the healthy stream shows at most.
+RECORD = 1.2
 #: A fault begins and ends with a point that differs by so many standard deviations.
 NOTICED = 0.5
 #: A fault is drawn so often, each time larger and longer, before it is left out.
@@ -70,13 +72,14 @@ class _Work:
         self._rng, self._life = rng, life
         self._usual, self._rate = life.usual.copy(), life.rate.copy()
         self._spread = {side: life.spread(side) for side in (-1, 1)}
-        self._rare = _once_a_week(life, value, self._spread[1])
         self._stretch = np.sqrt(life.clock.interval_seconds / 3600)
         self._unlike = np.zeros(len(value), dtype=np.bool_)
         if life.special is not None:
             self._unlike |= life.special
         for start, stop in life.excused:
             self._unlike[start:stop] = True
+        above = np.nan_to_num(np.maximum(value - life.usual, 0.0))
+        self._least_spike = RECORD * float(self._away(slice(None), above).max())
 
     def attempt(self, kind: str, start: int, stop: int, tried: int) -> Episode | None:
         """Put a fault of this kind somewhere between two points; None if it would not be seen there."""
@@ -129,7 +132,8 @@ class _Work:
         whole = usual if self._life.range is None else np.full(len(usual), self._life.range)
         match kind:
             case "spike":
-                change = rng.uniform(3, 8) * size * self._spread[1 if size > 0 else -1][here]
+                least = max(rng.uniform(3, 8), self._least_spike)
+                change = least * size * self._spread[1 if size > 0 else -1][here]
             case "dip":
                 change = rng.uniform(0.3, 0.8) * size * whole
             case "shift" | "lasting shift":
@@ -161,7 +165,7 @@ class _Work:
 
     def _is_visible(self, kind: str, away: Column) -> bool:
         """Whether a person who knows the stream would see so many points so far away."""
-        if kind == "spike" and float(away.max()) < self._rare:
+        if kind == "spike" and float(away.max()) < self._least_spike:
             return False
         looks = max(1.0, len(away) / (1 + self._life.memory))
         return float(away.mean() * np.sqrt(looks)) >= VISIBLE
@@ -174,9 +178,3 @@ class _Work:
             level[rest] *= factor
         self.value[rest] = self._life.draw(self._rng, self._rate[rest])
         return Episode("lasting shift", here.start, here.stop)
-
-
-def _once_a_week(life: Life, value: Column, spread: Column) -> float:
-    """How many standard deviations a healthy stream is above the usual once a week: no spike is less."""
-    away = (value - life.usual) / spread
-    return float(np.nanquantile(away, 1 - 1 / life.clock.points_in(168)))
