@@ -71,7 +71,7 @@ class Scorer:
     def score(self, interval: Interval) -> IntervalScores:
         """Score an interval, then learn from it."""
         total = self._locales.total.read(interval)
-        stopped = self._silence.hear(interval.events, total.moment)
+        stopped = self._silence.hear(interval.events, total.moment, learns=total.learns)
         value = self._nothing() if stopped else self._values(interval)
         readings = {locale: locale.read(interval) for locale in self._seating.locales}
         zeros = self._seating.assess(readings, self._zeros()) if stopped else None

@@ -41,8 +41,8 @@ class Silence(msgspec.Struct):
     by_hour_of_week: dict[int, Habit] = {}
     surprise: float = 0.0
 
-    def hear(self, events: int, moment: Moment) -> bool:
-        """Take in an interval; True if its silence means that the feed has stopped.
+    def hear(self, events: int, moment: Moment, *, learns: bool = True) -> bool:
+        """Take in an interval, and learn from it; True if its silence means that the feed has stopped.
 
         A silence that is usual at this hour, or at this hour of the week, is no surprise: shops close.
         """
@@ -54,7 +54,8 @@ class Silence(msgspec.Struct):
         usual = max(day.rate(usual), week.rate(usual))
         self.surprise = 0.0 if events else self.surprise - math.log(usual)
         silent = not events
-        self.always.learn(silent=silent, memory=MEMORY)
-        day.learn(silent=silent, memory=SLOT_MEMORY)
-        week.learn(silent=silent, memory=SLOT_MEMORY)
+        if learns:
+            self.always.learn(silent=silent, memory=MEMORY)
+            day.learn(silent=silent, memory=SLOT_MEMORY)
+            week.learn(silent=silent, memory=SLOT_MEMORY)
         return self.surprise > IMPLAUSIBLE

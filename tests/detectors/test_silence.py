@@ -8,8 +8,8 @@ from detectors.silence import Silence
 HOUR = 3600
 
 
-def heard(silence: Silence, hour: int, events: int) -> bool:
-    return silence.hear(events, Moment(hour % 168 * HOUR))
+def heard(silence: Silence, hour: int, events: int, *, learns: bool = True) -> bool:
+    return silence.hear(events, Moment(hour % 168 * HOUR), learns=learns)
 
 
 def test_a_steady_source_that_says_nothing_has_stopped_at_once() -> None:
@@ -42,6 +42,17 @@ def test_a_shop_that_closes_at_night_has_not_stopped() -> None:
     assert not any(told[24 * 3 :])
     # But by day it has.
     assert any(heard(silence, 24 * 14 + 8 + n, 0) for n in range(3))
+
+
+def test_a_silence_that_is_not_to_be_learnt_is_heard_and_no_habit() -> None:
+    silence = Silence()
+    for hour in range(200):
+        heard(silence, hour, 100)
+
+    assert all(heard(silence, 200 + n, 0, learns=False) for n in range(400))
+
+    assert heard(silence, 600, 100) is False
+    assert heard(silence, 601, 0)
 
 
 def test_a_source_that_has_just_begun_is_given_time() -> None:
