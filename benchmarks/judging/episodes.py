@@ -16,8 +16,10 @@ import numpy as np
 
 from benchmarks.judging.streams import WEEK, Stream
 from detectors.bars import FLOOR, HYSTERESIS
+from detectors.breaches import is_still_off
 from detectors.grouping import CLOSE_AFTER, HELD_FOR
 from detectors.models.base import Column, Flags
+from detectors.records import Direction
 
 #: The default of an alert rule.
 DEFAULT = 70.0
@@ -75,15 +77,16 @@ def _closes(value: Column, severity: Column, scored: Scored, opened: int, joins:
 
 
 def _is_still_off(value: Column, scored: Scored, point: int, worst: int) -> bool:
-    """Whether a value is still outside the band that the worst point had."""
-    now, then = value[point], value[worst]
-    if np.isnan(then):
-        return bool(np.isnan(now))
+    """Whether a value is still where the worst one was."""
     if scored.expected is None or scored.lower is None or scored.upper is None:
         return False
-    if then < scored.expected[worst]:
-        return bool(now < scored.lower[worst])
-    return bool(now > scored.upper[worst])
+    side: Direction = "below" if value[worst] < scored.expected[worst] else "above"
+    return is_still_off(
+        "missing" if np.isnan(value[worst]) else side,
+        float(scored.lower[worst]),
+        float(scored.upper[worst]),
+        None if np.isnan(value[point]) else float(value[point]),
+    )
 
 
 @dataclass
