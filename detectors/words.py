@@ -129,3 +129,17 @@ def duration_in_words(length: timedelta) -> str:
     ]
     said = [f"{n} {unit}" for n, unit in parts if n][:2]
     return " ".join(said) or "0 s"
+
+
+def duration_in_iso(duration: timedelta) -> str:
+    """A length of time as it is written in the configuration.
+
+    >>> duration_in_iso(timedelta(minutes=90)), duration_in_iso(timedelta(days=1))
+    ('PT1H30M', 'P1D')
+    """
+    minutes, seconds = divmod(duration.total_seconds(), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    days, hours = divmod(hours, 24)
+    date = f"{days}D" if days else ""
+    clock = "".join(f"{n:g}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
+    return f"P{date}T{clock}" if clock else f"P{date or 'T0S'}"

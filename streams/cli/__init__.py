@@ -20,6 +20,7 @@ from streams.settings import Settings, from_environment
 #: is imported, so that none waits for libraries that another needs.
 COMMANDS = {
     "demo": "Run everything on this machine, on synthetic traffic with incidents in it.",
+    "score": "Score a CSV file of one series, without Kafka or a configuration.",
     "check": "Say what a configuration watches, or what is wrong with it.",
     "backtest": "Run a configuration over files of past events, without Kafka.",
     "broker": "Run an Apache Kafka of one node on this machine.",

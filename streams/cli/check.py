@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,7 +11,7 @@ import msgspec
 from detectors import loading
 from detectors.config import AlertRule, Config, ConfigError, Detector, Measure
 from detectors.models import MODELS
-from detectors.words import rules_in_words
+from detectors.words import duration_in_iso, rules_in_words
 from streams.cli import calendars, configuration_option
 from streams.cli.calendars import CalendarWatched
 from streams.formats import make_format
@@ -98,8 +98,8 @@ def _detector(detector: Detector) -> DetectorWatched:
     return DetectorWatched(
         name=detector.name,
         source=detector.source,
-        interval=_duration(detector.interval),
-        lateness=_duration(detector.lateness),
+        interval=duration_in_iso(detector.interval),
+        lateness=duration_in_iso(detector.lateness),
         measures={measure.name: _how(measure) for measure in detector.measures},
         rules={m.name: said for m in detector.measures if (said := rules_in_words(m, detector.sensitivity))},
         dimensions=list(detector.dimensions),
@@ -148,17 +148,3 @@ def _lines(path: Path, watched: Watched) -> list[str]:
             f"alert {rule.name}: detector {rule.detector}, from severity {rule.severity_threshold:g} on",
         ]
     return lines
-
-
-def _duration(duration: timedelta) -> str:
-    """As it is written in the configuration.
-
-    >>> _duration(timedelta(minutes=90)), _duration(timedelta(days=1)), _duration(timedelta(seconds=0.5))
-    ('PT1H30M', 'P1D', 'PT0.5S')
-    """
-    minutes, seconds = divmod(duration.total_seconds(), 60)
-    hours, minutes = divmod(int(minutes), 60)
-    days, hours = divmod(hours, 24)
-    date = f"{days}D" if days else ""
-    clock = "".join(f"{n:g}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
-    return f"P{date}T{clock}" if clock else f"P{date or 'T0S'}"

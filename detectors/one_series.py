@@ -1,0 +1,86 @@
+"""One series by itself: a value at a time in, its score and whether an alert opens out.
+
+The same model, severity, grouping and alerting as of a detector with one measure and no dimensions, without
+what a detector needs to have many.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from detectors.alerting import Alerter
+from detectors.bars import FLOOR
+from detectors.config import AlertRule, Detector, Measure
+from detectors.grouping import Grouper
+from detectors.models import MODELS
+from detectors.models.base import Moment
+from detectors.records import Alert, IntervalScores, Phase, Score
+from detectors.severity import severity
+
+NAME = "series"
+
+
+class OneSeries:
+    """A series without history.
+
+    >>> from datetime import UTC
+    >>> series = OneSeries(timedelta(hours=1), threshold=70)
+    >>> start = datetime(2030, 1, 7, tzinfo=UTC)
+    >>> for hour in range(24 * 14):
+    ...     moment = Moment(hour * 3600 % 604_800)
+    ...     usual, _ = series.score(start + timedelta(hours=hour), moment, 100.0 + hour % 5)
+    >>> score, alert = series.score(start + timedelta(days=14), Moment(0), 300.0)
+    >>> usual.severity < 50, score.severity, alert is not None
+    (True, 100.0, True)
+    """
+
+    def __init__(self, interval: timedelta, threshold: float, model: str = "seasonal") -> None:
+        measure = Measure(name="value", aggregation="mean", field="value", model=model)
+        detector = Detector(NAME, NAME, interval, [measure])
+        rule = AlertRule("alert", NAME, severity_threshold=threshold)
+        self._interval = interval
+        self._model = MODELS[model](interval.total_seconds())
+        self._model.grow(1)
+        self._grouper = Grouper(detector, [rule])
+        self._alerter = Alerter(detector, [rule])
+
+    def score(self, start: datetime, moment: Moment, value: float) -> tuple[Score, Alert | None]:
+        """Score a value, NaN where there is none, then learn it; with the alert that opens, if one does."""
+        assessment = self._model.assess(moment, np.array([value]))
+        self._model.learn(assessment)
+        phase: Phase = "learning" if assessment.learning[0] else "active"
+        score = Score(
+            NAME, start, start + self._interval, "value", (),
+            _optional(value), _optional(assessment.expected[0]), _optional(assessment.lower[0]),
+            _optional(assessment.upper[0]), _optional(assessment.scale[0]),
+            round(float(severity(assessment.surprise)[0]), 1), round(float(assessment.confidence[0]), 3),
+            phase,
+        )  # fmt: skip
+        return score, self._tell(score)
+
+    def _tell(self, score: Score) -> Alert | None:
+        if score.severity < FLOOR and not self._grouper.open:
+            # Nothing could open or close.
+            return None
+        alerts = [
+            alert
+            for group in self._grouper.group(_scores(score))
+            for alert in self._alerter.alert(group)
+            if alert.kind == "OPENED"
+        ]
+        return alerts[0] if alerts else None
+
+
+def _optional(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _scores(score: Score) -> IntervalScores:
+    return IntervalScores(
+        score.detector, 0, 1, 0, 1, score.interval_start, score.interval_end, (),
+        [score.measure], [score.place],
+        [score.value], [score.expected], [score.lower], [score.upper], [score.scale],
+        [score.severity], [score.confidence], [score.phase],
+    )  # fmt: skip

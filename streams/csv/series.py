@@ -1,0 +1,289 @@
+"""A table → one series: which columns, which interval, and the points in the order of time.
+
+As it comes, each row is a point at its own time: files of measurements are hardly ever exactly on a grid.
+Rows closer than half an interval are one point, their mean; where rows are missing, points without a
+value are put in. Only when an interval is asked for that is longer than the rows are apart are rows
+joined in intervals of the clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby, pairwise
+from statistics import fmean, median
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from streams.csv.numbers import read_numbers
+from streams.csv.reading import Table, TableError
+from streams.csv.times import MILLISECOND, Time, read_times
+from streams.formats.decoding import excerpt
+
+Aggregation = Literal["mean", "sum"]
+
+TIME_NAMES = (
+    "timestamp", "time", "datetime", "date_time", "date", "ts", "ds", "t", "@timestamp", "event_time", "day",
+    "hour", "month", "time_stamp", "interval_start", "start", "created_at", "_time", "epoch",
+    "unix_timestamp",
+)  # fmt: skip
+VALUE_NAMES = (
+    "value", "values", "count", "y", "val", "v", "metric", "measure", "total", "amount", "sum", "mean", "avg",
+    "data",
+)  # fmt: skip
+#: Intervals that people choose, in seconds: one that is about right is meant.
+USUAL = (
+    1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600,
+    28_800, 43_200, 86_400, 604_800,
+)  # fmt: skip
+ABOUT = 0.1
+HOUR = timedelta(hours=1)
+#: Rows are regular if so many of them are about an interval apart, or several.
+REGULAR, OFF_BY = 0.6, 0.25
+#: In a longer gap no more points are put in: a model knows by then.
+LONGEST_GAP = 200
+DAY_MS, WEEK_SECONDS = 86_400_000, 604_800
+#: 1970 began on a Thursday.
+THURSDAY = 3 * 86_400
+
+
+class Sample(NamedTuple):
+    """A row that could be read."""
+
+    timestamp: str
+    time: Time
+    #: NaN where there is no value.
+    value: float
+
+
+class Point(NamedTuple):
+    """What a model is asked about: the samples of an interval, or none."""
+
+    ms: int
+    second_of_week: int
+    value: float
+    #: Positions of its samples.
+    samples: Sequence[int]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that could not be read."""
+
+    line: int
+    why: str
+
+
+@dataclass
+class SeriesFile:
+    """One series of a file."""
+
+    name: str
+    time_column: str
+    value_column: str
+    samples: list[Sample]
+    interval: timedelta = HOUR
+    #: Whether rows come about every interval.
+    regular: bool = True
+    #: Whether several rows make an interval.
+    joined: bool = False
+    #: Whether times only count rows.
+    counted: bool = False
+    refused: list[Refused] = field(default_factory=list)
+
+
+def read_series(
+    table: Table,
+    time_column: str | None,
+    value_column: str | None,
+    interval: timedelta | None,
+    zone: ZoneInfo | None,
+) -> SeriesFile:
+    """Find the columns and the interval of a table; what is given is taken.
+
+    Raises:
+        TableError: no column is a time or a number, or several could be the value.
+    """
+    time_at, times = _time_column(table, time_column, zone)
+    value_at, values = _value_column(table, value_column, time_at)
+    series = SeriesFile(
+        name=table.name,
+        time_column="" if time_at is None else table.columns[time_at],
+        value_column=table.columns[value_at],
+        samples=[],
+    )
+    if times is None:
+        series.counted = True
+        step = (interval or HOUR) // MILLISECOND
+        times = [Time(n * step, 0) for n in range(len(table.rows))]
+    for n, (row, time, value) in enumerate(zip(table.rows, times, values, strict=True)):
+        if time is None or value is None:
+            series.refused.append(Refused(row.line, _why(series, row.cells, time_at, value_at, time)))
+        else:
+            text = str(n + 1) if time_at is None else row.cells[time_at]
+            series.samples.append(Sample(text, time, value))
+    _find_interval(series, interval)
+    return series
+
+
+def _why(
+    series: SeriesFile, cells: Sequence[str], time_at: int | None, value_at: int, time: Time | None
+) -> str:
+    column, at, expected = series.value_column, value_at, "a number, or nothing where there is no value"
+    if time is None and time_at is not None:
+        column, at, expected = series.time_column, time_at, "a time like those of the other rows"
+    found = excerpt(cells[at]) if at < len(cells) and cells[at] else "nothing"
+    return f"{column}: expected {expected}, got {found}"
+
+
+def _time_column(
+    table: Table, name: str | None, zone: ZoneInfo | None
+) -> tuple[int | None, list[Time | None] | None]:
+    """The column of times, if there is one, and its times, unless it only counts rows."""
+    if name is not None:
+        column = table.number_of(name, "--time-column")
+        times = read_times(table.column(column), zone)
+        if times is None and not _counts(table.column(column)):
+            raise _no_times(table, column)
+        return column, times
+    named = _by_name(table, TIME_NAMES)
+    for column in [*named, *(n for n in range(len(table.columns)) if n not in named)]:
+        times = read_times(table.column(column), zone)
+        if times is not None:
+            return column, times
+    for column in named:
+        if _counts(table.column(column)):
+            return column, None
+    if named:
+        raise _no_times(table, named[0])
+    return next((n for n in range(len(table.columns) - 1) if _counts(table.column(n))), None), None
+
+
+def _no_times(table: Table, column: int) -> TableError:
+    first = next((cell for cell in table.column(column) if cell), "")
+    return TableError(
+        f"{table.name}: column {table.columns[column]!r} has no times that can be read, such as "
+        f"{excerpt(first)}; expected 2030-01-31 12:00:00, 2030-01-31T12:00:00Z, 31/01/2030 12:00 or seconds "
+        "since 1970"
+    )
+
+
+def _counts(cells: Sequence[str]) -> bool:
+    """Whether a column numbers the rows."""
+    known = [cell for cell in cells if cell.isdecimal()]
+    return len(known) >= 0.99 * len(cells) > 0 and all(int(a) < int(b) for a, b in pairwise(known))
+
+
+def _value_column(table: Table, name: str | None, time_at: int | None) -> tuple[int, list[float | None]]:
+    if name is not None:
+        column = table.number_of(name, "--value-column")
+        values = read_numbers(table.column(column))
+        if not _is_numeric(values):
+            message = (
+                f"{table.name}: column {name!r} has no numbers; --value-column is one of {table.names()}"
+            )
+            raise TableError(message)
+        return column, values
+    read = {n: read_numbers(table.column(n)) for n in range(len(table.columns)) if n != time_at}
+    numeric = {n: values for n, values in read.items() if _is_numeric(values)}
+    named = [n for n in _by_name(table, VALUE_NAMES) if n in numeric]
+    if named:
+        return named[0], numeric[named[0]]
+    if len(numeric) == 1:
+        return next(iter(numeric.items()))
+    if not numeric:
+        message = f"{table.name}: no column has numbers beside the times; columns are {table.names()}"
+    else:
+        which = ", ".join(repr(table.columns[n]) for n in numeric)
+        message = f"{table.name}: several columns have numbers; name one: --value-column {which}"
+    raise TableError(message)
+
+
+def _is_numeric(values: Sequence[float | None]) -> bool:
+    numbers = sum(value is not None and not math.isnan(value) for value in values)
+    return numbers > 0 and numbers >= sum(value is None for value in values)
+
+
+def _by_name(table: Table, names: Sequence[str]) -> list[int]:
+    known = {column.strip().lower(): n for n, column in reversed(list(enumerate(table.columns)))}
+    return [known[name] for name in names if name in known]
+
+
+def _find_interval(series: SeriesFile, asked: timedelta | None) -> None:
+    times = sorted({sample.time.ms for sample in series.samples})
+    apart = [later - time for time, later in pairwise(times)]
+    if series.counted or not apart:
+        series.interval = asked or HOUR
+        return
+    usual = _usual(apart)
+    repeated = 2 * len(times) < len(series.samples)
+    if repeated and asked is None:
+        message = (
+            f"{series.name}: most times are there more than once ({len(series.samples):,} rows, "
+            f"{len(times):,} times): several series in one file? Give one, or join them by --interval and "
+            "--aggregation"
+        )
+        raise TableError(message)
+    series.interval = asked or timedelta(milliseconds=usual)
+    length = series.interval // MILLISECOND
+    series.joined = asked is not None and (length > 1.5 * usual or repeated)
+    near = sum(_is_about(step, length) for step in apart)
+    series.regular = series.joined or near >= REGULAR * len(apart)
+
+
+def _is_about(step: int, length: int) -> bool:
+    return abs(step / length - max(1, round(step / length))) <= OFF_BY
+
+
+def _usual(apart: Sequence[int]) -> int:
+    """The distance that is meant: the most frequent one, or that in the middle if none is frequent."""
+    [(mode, times)] = Counter(apart).most_common(1)
+    middle = mode if times >= 0.3 * len(apart) else median(apart)
+    meant = [seconds * 1000 for seconds in USUAL if abs(seconds * 1000 - middle) <= ABOUT * seconds * 1000]
+    return min(meant, key=lambda ms: abs(ms - middle), default=max(1, round(middle)))
+
+
+def points(series: SeriesFile, aggregation: Aggregation) -> Iterator[Point]:
+    """The points of a series, oldest first."""
+    order = sorted(range(len(series.samples)), key=lambda n: series.samples[n].time.ms)
+    length = series.interval // MILLISECOND
+    last: Point | None = None
+    for members in _joined(series, order, length) if series.joined else _single(series, order, length):
+        values = [v for n in members if not math.isnan(v := series.samples[n].value)]
+        add = math.fsum if series.joined and aggregation == "sum" else fmean
+        time = series.samples[members[0]].time
+        start = time.ms - (time.ms + time.ahead) % length if series.joined else time.ms
+        point = _point(start, time.ahead, add(values) if values else math.nan, members)
+        if last is not None and series.regular:
+            steps = round((start - last.ms) / length)
+            for step in range(1, min(steps, LONGEST_GAP + 1)):
+                yield _point(last.ms + step * length, time.ahead, math.nan, ())
+        yield point
+        last = point
+
+
+def _point(ms: int, ahead: int, value: float, members: Sequence[int]) -> Point:
+    return Point(ms, ((ms + ahead) // 1000 + THURSDAY) % WEEK_SECONDS, value, members)
+
+
+def _joined(series: SeriesFile, order: Sequence[int], length: int) -> Iterator[list[int]]:
+    def interval(n: int) -> int:
+        time = series.samples[n].time
+        return (time.ms + time.ahead) // length * length - time.ahead
+
+    for _, members in groupby(order, key=interval):
+        yield list(members)
+
+
+def _single(series: SeriesFile, order: Sequence[int], length: int) -> Iterator[list[int]]:
+    members: list[int] = []
+    for n in order:
+        if members and 2 * (series.samples[n].time.ms - series.samples[members[0]].time.ms) >= length:
+            yield members
+            members = []
+        members.append(n)
+    if members:
+        yield members
