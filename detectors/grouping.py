@@ -7,6 +7,7 @@ rule, takes in lesser ones around it, and closes after a few quiet intervals.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
@@ -39,7 +40,7 @@ class Member(msgspec.Struct):
 
     place: Place
     anomaly: Anomaly
-    #: Distance from the forecast in its standard errors: orders members of equal severity.
+    #: How far off it is: orders members of equal severity.
     deviation: float
 
 
@@ -251,10 +252,16 @@ def importance(detector: Detector, measure: str, severity: float, distance: floa
 
 
 def deviation(score: Score) -> float:
-    """Distance of a value from its forecast, in standard errors of the forecast; 0 where unknown."""
+    """How far a value is from its forecast, where several are equally rare; 0 where unknown.
+
+    In standard errors of the forecast, times the root of the share that is missing or too much: where all
+    of it is gone, it went wrong there, and not in what contains that place.
+    """
     if score.value is None or score.expected is None or not score.scale:
         return 0.0
-    return abs(score.value - score.expected) / score.scale
+    away = abs(score.value - score.expected)
+    share = min(1.0, away / max(abs(score.value), abs(score.expected)))
+    return away / score.scale * math.sqrt(share)
 
 
 def _says_more(score: Score, known: Member | None) -> bool:

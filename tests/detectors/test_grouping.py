@@ -236,6 +236,17 @@ def test_of_equal_severities_in_one_measure_the_farthest_from_its_forecast_is_th
     assert group.primary.dimensions == {"platform": "web"}
 
 
+def test_of_places_about_as_far_off_it_is_the_one_where_all_is_gone() -> None:
+    rows = {
+        ("orders", WEB): {"severity": 100.0, "value": 36.0, "expected": 77.0, "scale": 8.4},
+        ("orders", WEB_DE): {"severity": 100.0, "value": 0.0, "expected": 35.0, "scale": 7.4},
+    }
+
+    (group,) = grouper(70).group(scores("12:00", rows))
+
+    assert group.primary.dimensions == {"platform": "web", "marketplace": "DE"}
+
+
 @pytest.mark.parametrize(
     ("row", "direction"),
     [

@@ -147,7 +147,7 @@ def test_broken_state_stops_the_worker_instead_of_being_skipped(settings, produc
         assert worker.terminate() == 0
     # What a stranger could do who may write the changelog.
     changelog = f"{settings.group}-fold-shop-changelog"
-    producer.send(changelog, b"\0" * 12 + bytes([VERSION]) + b"nonsense", key=b"1/head", partition=1)
+    producer.send(changelog, b"\0" * 16 + bytes([VERSION]) + b"nonsense", key=b"1/head", partition=1)
     producer.flush()
     shutil.rmtree(settings.data / "tables")
     with running_worker(config_text, settings) as worker:
