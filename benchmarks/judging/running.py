@@ -37,6 +37,8 @@ def _run(block: Sequence[Stream], make: Make) -> list[Scored]:
         moment = Moment(int(first.second_of_week[point]), bool(first.special[point]))
         assessment = model.assess(moment, value)
         told[:, point] = assessment.surprise, assessment.expected, assessment.lower, assessment.upper
+        # A series that has seen too little tells of nothing.
+        told[0, point, assessment.learning] = np.nan
         model.learn(assessment)
     # Rounded as in the records that groups are made of.
     told[0] = severity(told[0]).round(1)
