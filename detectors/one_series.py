@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import msgspec
 import numpy as np
 
 from detectors.alerting import Alerter
@@ -48,17 +49,25 @@ class OneSeries:
 
     def score(self, start: datetime, moment: Moment, value: float) -> tuple[Score, Alert | None]:
         """Score a value, NaN where there is none, then learn it; with the alert that opens, if one does."""
+        score = self._score(start, moment, value)
+        return score, self._tell(score)
+
+    def pass_over(self, start: datetime, moment: Moment) -> None:
+        """An interval of which there is nothing: nobody is told, but it is known, and what was open may end."""
+        score = self._score(start, moment, np.nan)
+        self._tell(msgspec.structs.replace(score, held_by="missing"))
+
+    def _score(self, start: datetime, moment: Moment, value: float) -> Score:
         assessment = self._model.assess(moment, np.array([value]))
         self._model.learn(assessment)
         phase: Phase = "learning" if assessment.learning[0] else "active"
-        score = Score(
+        return Score(
             NAME, start, start + self._interval, "value", (),
             _optional(value), _optional(assessment.expected[0]), _optional(assessment.lower[0]),
             _optional(assessment.upper[0]), _optional(assessment.scale[0]),
             round(float(severity(assessment.surprise)[0]), 1), round(float(assessment.confidence[0]), 3),
             phase,
         )  # fmt: skip
-        return score, self._tell(score)
 
     def _tell(self, score: Score) -> Alert | None:
         if score.severity < FLOOR and not self._grouper.open:
@@ -83,4 +92,5 @@ def _scores(score: Score) -> IntervalScores:
         [score.measure], [score.place],
         [score.value], [score.expected], [score.lower], [score.upper], [score.scale],
         [score.severity], [score.confidence], [score.phase],
+        held_by={} if score.held_by is None else {0: score.held_by},
     )  # fmt: skip

@@ -1,50 +1,36 @@
-"""`lookalive backtest`: files of past events through the core that the worker runs."""
+"""`lookalive backtest`: files of past events through the core that the worker runs, held against labels."""
 
 from __future__ import annotations
 
-import gzip
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from detectors import loading
 from detectors.config import Config, ConfigError
 from detectors.detection import Detection, Outcome
+from detectors.episodes import Incidents, judge
 from detectors.records import Alert, AnomalyGroup, IntervalScores
+from detectors.what_if import WhatIf
 from streams.cli import configuration_option
+from streams.cli.labels import read_labels
+from streams.cli.past import batches
 from streams.cli.tail import series_lines
+from streams.cli.verdicts import Tally, Threshold, tally_table, what_if_table
 from streams.formats import make_format, parse_all
 
 _encode = msgspec.json.Encoder().encode
 
-#: Lines that are read and folded at once.
-BATCH = 5_000
 
-
-class Tally(msgspec.Struct):
-    """What a backtest came to."""
-
-    events: int = 0
-    refused: dict[str, int] = {}
-    late: int = 0
-    intervals: int = 0
-    groups: int = 0
-    alerts: int = 0
-
-
-@click.command(
-    epilog="Example: lookalive backtest -c lookalive.toml --input past.jsonl.gz --scores scores.jsonl"
-)
+@click.command(epilog="Example: lookalive backtest -c lookalive.toml --input past.csv --labels incidents.csv")
 @configuration_option
 @click.option(
     "--input",
@@ -52,9 +38,15 @@ class Tally(msgspec.Struct):
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     multiple=True,
     required=True,
-    help="Records of the source, one a line, oldest first; .gz is unpacked. May be given again.",
+    help="Records of the source, one a line, oldest first; or rows, where the name ends in .csv or .tsv. "
+    ".gz is unpacked. May be given again.",
 )
 @click.option("--source", help="Whose records they are, where the configuration has several sources.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What is known to have happened: CSV with start,end or timestamp,label; or JSON.",
+)
 @click.option("--scores", type=click.Path(path_type=Path), help="Write every score to this file.")
 @click.option("--groups", type=click.Path(path_type=Path), help="Write every change of a group to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Alerts as JSON lines, and the tally as the last line.")
@@ -63,35 +55,45 @@ def command(
     configuration: Path,
     inputs: tuple[Path, ...],
     source: str | None,
+    labels: Path | None,
     scores: Path | None,
     groups: Path | None,
     as_json: bool,
 ) -> None:
     """Run a configuration over files of past events, without Kafka.
 
-    Prints the alerts that would have been sent. The files hold JSON lines. Exit status 1 when there was no
-    event in them that could be used.
+    Prints the alerts that would have been sent, and what there would have been at other thresholds. With
+    --labels also how many of the alerts are right, how much of what happened is found, and how soon. Files
+    hold JSON lines, or CSV rows whose columns are the fields of events. Exit status 1 when there was no event
+    in them that could be used.
     """
     what = loading.load(configuration)
     name = _source(what, source)
+    known = None if labels is None else read_labels(labels, what, inputs)
+    past = _Past(what, name)
     with ExitStack() as files:
         sinks = {
             kind: cast(BinaryIO, files.enter_context(path.open("wb")))
             for kind, path in ((IntervalScores, scores), (AnomalyGroup, groups))
             if path is not None
         }
-        tally = Tally()
-        for outcome in _run(what, name, inputs, tally):
+        for outcome in past.run(inputs):
             if isinstance(outcome, Alert):
-                tally.alerts += 1
                 click.echo(_encode(outcome) if as_json else _line(outcome))
             elif type(outcome) in sinks:
                 lines = series_lines(outcome) if isinstance(outcome, IntervalScores) else [_encode(outcome)]
                 sinks[type(outcome)].writelines(line + b"\n" for line in lines)
+    tally = past.tally
+    if past.span:
+        tally.judged = judge(list(past.incidents), known, past.span)
+        tally.what_if = [
+            Threshold(severity, judge(list(incidents), known, past.span))
+            for severity, incidents in past.what_if.incidents.items()
+        ]
     if as_json:
         click.echo(_encode(tally))
     else:
-        Console(stderr=True).print(_table(tally))
+        _present(tally, past.examples)
     if not tally.events:
         # Nothing of what was given could be used.
         sys.exit(1)
@@ -106,74 +108,70 @@ def _source(what: Config, asked: str | None) -> str:
     return asked
 
 
-def _run(what: Config, source: str, inputs: Sequence[Path], tally: Tally) -> Iterator[Outcome]:
-    format_ = make_format(source, what.sources[source], what.fields_of(source))
-    detection = Detection(what)
-    refused: Counter[str] = Counter()
-    offset = 0
-    for lines in _batched(_lines(inputs)):
-        events, rows, bad = parse_all(format_, lines)
-        refused.update(error.reason for _, error in bad)
-        for outcome in detection.feed(source, 0, [offset + row for row in rows], events):
-            _count(tally, outcome)
-            yield outcome
-        offset += len(lines)
-    for outcome in detection.finish():
-        _count(tally, outcome)
-        yield outcome
-    fold = detection.folds[source, 0]
-    tally.events, tally.late = fold.events, len(fold.late)
-    refused.update(reason.reason for _, _, reason in detection.refused)
-    tally.refused = dict(refused)
+class _Past:
+    """The past of one source, run through a configuration."""
 
+    def __init__(self, what: Config, source: str) -> None:
+        self._what, self._source = what, source
+        self.tally = Tally()
+        #: Of each reason for which records are refused, the first.
+        self.examples: dict[str, str] = {}
+        self.incidents = Incidents({detector.name: detector.interval for detector in what.detectors})
+        self.what_if = WhatIf(what)
+        self._first: datetime | None = None
+        self._last: datetime | None = None
 
-def _batched(lines: Iterator[bytes]) -> Iterator[list[bytes]]:
-    while batch := list(islice(lines, BATCH)):
-        yield batch
+    @property
+    def span(self) -> timedelta:
+        """How long it was."""
+        return timedelta(0) if self._first is None or self._last is None else self._last - self._first
 
+    def run(self, inputs: Sequence[Path]) -> Iterator[Outcome]:
+        """Everything that comes of it."""
+        what, tally, refused = self._what, self.tally, Counter[str]()
+        source = what.sources[self._source]
+        format_ = make_format(self._source, source, what.fields_of(self._source))
+        detection, offset = Detection(what), 0
+        for batch in batches(inputs, source, what.fields_of(self._source)):
+            events, rows, bad = parse_all(format_, [record.raw for record in batch])
+            for row, error in bad:
+                refused[error.reason] += 1
+                where = f"{batch[row].file}: line {batch[row].line}"
+                self.examples.setdefault(error.reason, f"{where}: {error}")
+            yield from map(self._taken, detection.feed(self._source, 0, [offset + r for r in rows], events))
+            offset += len(batch)
+        yield from map(self._taken, detection.finish())
+        fold = detection.folds[self._source, 0]
+        tally.events, tally.late = fold.events, len(fold.late)
+        for _, _, reason in detection.refused:
+            refused[reason.reason] += 1
+            self.examples.setdefault(reason.reason, reason.detail)
+        tally.refused = dict(refused)
 
-def _count(tally: Tally, outcome: Outcome) -> None:
-    # However many shards and chunks it is told in.
-    tally.intervals += isinstance(outcome, IntervalScores) and outcome.shard == outcome.chunk == 0
-    tally.groups += isinstance(outcome, AnomalyGroup) and outcome.revision == 1
-
-
-def _lines(inputs: Sequence[Path]) -> Iterator[bytes]:
-    total = sum(path.stat().st_size for path in inputs)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        for path in inputs:
-            task = bar.add_task(path.name, total=total)
-            with path.open("rb") as packed, ExitStack() as unpacked:
-                lines: BinaryIO = packed
-                if path.suffix == ".gz":
-                    lines = cast(BinaryIO, unpacked.enter_context(gzip.open(packed)))
-                yield from _reading(lines, packed, bar, task)
-
-
-def _reading(lines: BinaryIO, packed: BinaryIO, bar: Progress, task: TaskID) -> Iterator[bytes]:
-    for number, line in enumerate(lines):
-        if number % 10_000 == 0:
-            bar.update(task, completed=packed.tell())
-        if stripped := line.strip():
-            yield stripped
+    def _taken(self, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, IntervalScores):
+            # However many shards and chunks it is told in.
+            self.tally.intervals += outcome.shard == outcome.chunk == 0
+            self._first = self._first or outcome.interval_start
+            self._last = outcome.interval_end
+            self.what_if.take(outcome)
+            return outcome
+        if isinstance(outcome, Alert):
+            self.tally.alerts += 1
+        else:
+            self.tally.groups += outcome.revision == 1
+        self.incidents.take(outcome)
+        return outcome
 
 
 def _line(alert: Alert) -> str:
     return f"{alert.end:%Y-%m-%d %H:%M}Z  {alert.kind:<7}  {alert.rule}: {alert.summary}"
 
 
-def _table(tally: Tally) -> Table:
-    table = Table(box=None, show_header=False)
-    rows = {
-        "events": tally.events,
-        "refused": sum(tally.refused.values()),
-        "late": tally.late,
-        "intervals": tally.intervals,
-        "groups": tally.groups,
-        "alerts": tally.alerts,
-    }
-    for what, count in rows.items():
-        why = ", ".join(f"{reason} {n}" for reason, n in tally.refused.items()) if what == "refused" else ""
-        table.add_row(what, f"{count:,}", why)
-    return table
+def _present(tally: Tally, examples: dict[str, str]) -> None:
+    console = Console(stderr=True)
+    for example in examples.values():
+        console.print(example, markup=False, highlight=False)
+    console.print(tally_table(tally))
+    if tally.what_if:
+        console.print(what_if_table(tally))

@@ -208,20 +208,23 @@ def command(
 def _score(series: SeriesFile, one: OneSeries, aggregation: Aggregation) -> tuple[list[Scored], int]:
     """Every sample with the score of its point; and how many points had none.
 
-    An alert that opens where there is no row is told with the next one.
+    No alert opens where there is no row: files have gaps for all kinds of reasons.
     """
     scored: list[Scored | None] = [None] * len(series.samples)
-    missing, pending = 0, False
+    missing = 0
     all_points = list(points(series, aggregation))
     for point in _tracked(all_points):
-        score, alert = one.score(utc(point.ms), Moment(point.second_of_week), point.value)
-        pending |= alert is not None
-        missing += not point.samples
+        start, moment = utc(point.ms), Moment(point.second_of_week)
+        if not point.samples:
+            one.pass_over(start, moment)
+            missing += 1
+            continue
+        score, alert = one.score(start, moment, point.value)
         for n in point.samples[:1] if series.joined else point.samples:
             sample = series.samples[n]
             value = point.value if series.joined else sample.value
-            scored[n] = Scored(sample.timestamp, value, score, pending, point.ms + sample.time.ahead)
-            pending = False
+            opens = alert is not None and n == point.samples[0]
+            scored[n] = Scored(sample.timestamp, value, score, opens, point.ms + sample.time.ahead)
     return [row for row in scored if row is not None], missing
 
 

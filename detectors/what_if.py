@@ -1,0 +1,85 @@
+"""What if: the same scores, told from other severities on.
+
+Groups open where a rule asks for them: so each threshold is grouped by itself. Of the scores of an
+interval only the few rows are looked at that could matter at any of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from detectors.alerting import Alerter
+from detectors.bars import FLOOR
+from detectors.config import AlertRule, Config, Detector
+from detectors.episodes import Incidents
+from detectors.gathering import SeriesKey
+from detectors.grouping import Grouper
+from detectors.records import IntervalScores
+
+THRESHOLDS = (30.0, 40.0, 50.0, 60.0, 65.0, 70.0, 75.0, 80.0, 90.0, 95.0)
+
+
+class WhatIf:
+    """The incidents of a configuration, had its rules other thresholds."""
+
+    def __init__(self, config: Config, thresholds: Sequence[float] = THRESHOLDS) -> None:
+        intervals = {detector.name: detector.interval for detector in config.detectors}
+        self.incidents = {threshold: Incidents(intervals) for threshold in thresholds}
+        self._lanes = {
+            detector.name: [_Lane(detector, _at(config, detector, t), self.incidents[t]) for t in thresholds]
+            for detector in config.detectors
+        }
+        #: Series that were ever anomalous: a group may be called after them.
+        self._ever: dict[str, set[SeriesKey]] = {detector.name: set() for detector in config.detectors}
+
+    def take(self, scores: IntervalScores) -> None:
+        """Take in the scores of an interval, or a chunk of them."""
+        few = self._that_matter(scores)
+        for lane in self._lanes[scores.detector]:
+            lane.take(few)
+
+    def _that_matter(self, scores: IntervalScores) -> IntervalScores:
+        ever = self._ever[scores.detector]
+        severe = {row for row, severity in enumerate(scores.severity) if severity >= FLOOR}
+        ever |= {(scores.measures[row], scores.places[row]) for row in severe}
+        if ever:
+            keys = enumerate(zip(scores.measures, scores.places, strict=True))
+            severe |= {row for row, key in keys if key in ever}
+        return _of_rows(scores, sorted(severe))
+
+
+class _Lane:
+    """A detector at one threshold."""
+
+    def __init__(self, detector: Detector, rules: Sequence[AlertRule], incidents: Incidents) -> None:
+        self._grouper, self._alerter = Grouper(detector, rules), Alerter(detector, rules)
+        self._incidents = incidents
+
+    def take(self, scores: IntervalScores) -> None:
+        for group in self._grouper.group(scores):
+            self._incidents.take(group)
+            for alert in self._alerter.alert(group):
+                self._incidents.take(alert)
+
+
+def _at(config: Config, detector: Detector, threshold: float) -> list[AlertRule]:
+    """The rules of a detector at another threshold; one that tells of everything if there are none."""
+    rules = config.rules_of(detector.name) or [AlertRule("what-if", detector.name)]
+    return [msgspec.structs.replace(rule, severity_threshold=threshold) for rule in rules]
+
+
+_COLUMNS = (
+    "measures", "places", "value", "expected", "lower", "upper", "scale", "severity", "confidence", "phase",
+)  # fmt: skip
+
+
+def _of_rows(scores: IntervalScores, rows: Sequence[int]) -> IntervalScores:
+    columns = {name: [getattr(scores, name)[row] for row in rows] for name in _COLUMNS}
+    notes = {name: dict(_renumbered(getattr(scores, name), rows)) for name in ("held_by", "why")}
+    return msgspec.structs.replace(scores, **columns, **notes)
+
+
+def _renumbered(notes: dict[int, object], rows: Sequence[int]) -> Iterator[tuple[int, object]]:
+    return ((n, notes[row]) for n, row in enumerate(rows) if row in notes)

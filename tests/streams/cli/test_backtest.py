@@ -1,0 +1,219 @@
+"""`lookalive backtest` runs files through the core, and says how good its alerts are against labels."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli import main
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+HOURS = 9 * 24
+PLATFORMS = ("app", "web")
+#: The app falls, and no one else.
+FALL = range(8 * 24 + 10, 8 * 24 + 13)
+
+CONFIGURATION = """
+[sources.shop]
+topic = "shop"
+format = "json"
+time = "timestamp"
+
+[[detectors]]
+name = "shop"
+source = "shop"
+interval = "PT1H"
+dimensions = ["platform"]
+measures = [{ name = "views", aggregation = "sum", field = "views" }]
+
+[[alerts]]
+name = "shop-page"
+detector = "shop"
+"""
+
+
+def at(hour: int) -> str:
+    return (START + timedelta(hours=hour)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def rows() -> list[dict[str, Any]]:
+    random.seed(5)
+    return [
+        {
+            "timestamp": at(hour),
+            "platform": platform,
+            "views": 3
+            if platform == "app" and hour in FALL
+            else 300 + 80 * (hour % 24 > 7) + random.randint(0, 20),
+        }
+        for platform in PLATFORMS
+        for hour in range(HOURS)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "lookalive.toml").write_text(CONFIGURATION)
+    # As a database gives them: one platform after the other, and not in the order of time.
+    lines = ["timestamp,platform,views", *(f"{r['timestamp']},{r['platform']},{r['views']}" for r in rows())]
+    (tmp_path / "shop.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def backtest(folder: Path, *arguments: str | Path, given: str = "shop.csv") -> Result:
+    command = ["backtest", "-c", folder / "lookalive.toml", "--input", folder / given, *arguments]
+    return CliRunner().invoke(main, list(map(str, command)))
+
+
+def tally(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    last: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
+    return last
+
+
+def opened(result: Result) -> list[dict[str, Any]]:
+    """The alerts that open after the first days, while series are young."""
+    alerts = [json.loads(line) for line in result.stdout.splitlines()[:-1]]
+    known = (START + timedelta(days=4)).isoformat()
+    return [alert for alert in alerts if alert["kind"] == "OPENED" and alert["start"] > known[:19]]
+
+
+def test_rows_of_a_csv_file_are_events_whatever_their_order(folder: Path) -> None:
+    in_order = sorted(rows(), key=lambda row: row["timestamp"])
+    with gzip.open(folder / "shop.jsonl.gz", "wt") as lines:
+        lines.writelines(json.dumps({**row, "timestamp": row["timestamp"] + "Z"}) + "\n" for row in in_order)
+
+    of_rows, of_lines = backtest(folder, "--json"), backtest(folder, "--json", given="shop.jsonl.gz")
+
+    assert of_rows.stdout == of_lines.stdout
+    assert (tally(of_rows)["events"], tally(of_rows)["late"]) == (2 * HOURS, 0)
+    (alert,) = opened(of_rows)
+    assert (alert["dimensions"], alert["start"]) == (
+        {"platform": "app"},
+        at(FALL.start).replace(" ", "T") + "Z",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("labels.csv", f"start,end,platform,kind\n{at(FALL.start)},{at(FALL.stop)},app,fall\n"),
+        ("labels.csv", f"start,end\n{at(FALL.start)},{at(FALL.stop)}\n"),
+        (
+            "labels.csv",
+            "".join(
+                f"{at(h)};{p};{int(h in FALL and p == 'app')}\n" for h in range(HOURS) for p in PLATFORMS
+            ),
+        ),
+        ("labels.json", json.dumps([[at(FALL.start), at(FALL.stop)]])),
+        ("labels.json", json.dumps([{"start": at(FALL.start), "end": at(FALL.stop), "platform": "app"}])),
+        (
+            "labels.json",
+            json.dumps({"data/shop.csv": [[at(FALL.start), at(FALL.stop)]], "data/other.csv": []}),
+        ),
+        ("labels.json", json.dumps({"data/shop.csv": [at(FALL.start + 1)]})),
+    ],
+    ids=["place", "times", "rows", "json", "objects", "nab-windows", "nab-times"],
+)
+def test_alerts_are_held_against_labels(folder: Path, name: str, labels: str) -> None:
+    if ";" in labels:
+        labels = "timestamp;platform;label\n" + labels
+    (folder / name).write_text(labels)
+
+    judged = tally(backtest(folder, "--json", "--labels", folder / name))["judged"]
+
+    assert (judged["labels"], judged["found"], judged["recall"]) == (1, 1, 1.0)
+    assert judged["median_delay_seconds"] == 0
+    assert judged["precision"] == 1 / judged["incidents"]
+    assert judged["kinds"] == ({"fall": [1, 1]} if "kind" in labels else {})
+
+
+def test_a_label_elsewhere_is_not_found(folder: Path) -> None:
+    (folder / "labels.csv").write_text(
+        f"start,end,platform\n{at(FALL.start)},{at(FALL.stop)},web\n{at(150)},{at(152)},app\n"
+    )
+
+    judged = tally(backtest(folder, "--json", "--labels", folder / "labels.csv"))["judged"]
+
+    # The fall of the app shows in the total, and so could be one of the web, if that was all there is.
+    assert (judged["labels"], judged["found"]) == (2, 1)
+
+
+def test_a_higher_threshold_tells_of_no_more(folder: Path) -> None:
+    (folder / "labels.csv").write_text(f"start,end\n{at(FALL.start)},{at(FALL.stop)}\n")
+
+    what_if = tally(backtest(folder, "--json", "--labels", folder / "labels.csv"))["what_if"]
+
+    told = [row["judged"]["incidents"] for row in what_if if row["severity"] >= 60]
+    assert [row["severity"] for row in what_if] == [30, 40, 50, 60, 65, 70, 75, 80, 90, 95]
+    assert told == sorted(told, reverse=True)
+    assert {row["judged"]["recall"] for row in what_if} == {1.0}
+
+
+def test_at_its_own_threshold_what_if_is_what_was(folder: Path) -> None:
+    said = tally(backtest(folder, "--json"))
+
+    at_seventy = next(row["judged"] for row in said["what_if"] if row["severity"] == 70)
+    assert at_seventy == said["judged"]
+    assert said["judged"]["precision"] is None
+
+
+def test_the_table_is_for_people(folder: Path) -> None:
+    (folder / "labels.csv").write_text(f"start,end\n{at(FALL.start)},{at(FALL.stop)}\n")
+
+    result = backtest(folder, "--labels", folder / "labels.csv")
+
+    assert "1 of 1" in result.stderr
+    assert "median delay" in result.stderr
+
+
+def test_scores_and_groups_are_written(folder: Path) -> None:
+    backtest(folder, "--scores", folder / "scores.jsonl", "--groups", folder / "groups.jsonl")
+
+    scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    groups = [json.loads(line) for line in (folder / "groups.jsonl").read_text().splitlines()]
+    assert len(scores) == 3 * HOURS
+    assert {"primary", "members"} < groups[0].keys()
+
+
+def test_what_cannot_be_read_is_named_by_its_line(folder: Path) -> None:
+    with (folder / "shop.csv").open("a") as lines:
+        lines.write("yesterday,web,12\n2026-03-02 00:00:00,web,many\n")
+
+    result = backtest(folder)
+
+    assert result.exit_code == 0
+    assert f"shop.csv: line {2 * HOURS + 2}: timestamp: expected a time" in result.stderr
+    assert f"shop.csv: line {2 * HOURS + 3}: views: expected a number, got 'many'" in result.stderr
+    assert "bad_time 1, wrong_type 1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "sentence"),
+    [
+        ("labels.csv", "when,what\n1,2\n", "expected columns start, end, or timestamp and label"),
+        (
+            "labels.csv",
+            "start,end\nyesterday,2026-03-02\n",
+            "line 2: start: expected a time, got 'yesterday'",
+        ),
+        ("labels.csv", "start,end\n2026-03-03,2026-03-02\n", "line 2: it ends before it starts"),
+        ("labels.json", "{", "labels.json: Input data was truncated"),
+        ("labels.json", '{"other.csv": []}', "nothing for shop.csv; it has labels of other.csv"),
+        ("labels.json", '[["yesterday", "today"]]', "label 1: expected a start and an end, got 'yesterday'"),
+    ],
+)
+def test_labels_that_cannot_be_used_are_refused(folder: Path, name: str, labels: str, sentence: str) -> None:
+    (folder / name).write_text(labels)
+
+    result = backtest(folder, "--labels", folder / name)
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
