@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detectors.calendars import Almanac, countries, public_holidays
 from detectors.config import Calendar, CalendarFile, Occasion
@@ -94,6 +96,28 @@ def test_the_order_of_questions_changes_no_answer() -> None:
     asked_backwards = Almanac(calendar, "Europe/Berlin")
     assert {day: asked_backwards.during(day, day + HOUR) for day in reversed(days)} == answers
     assert ["Sale" in answers[day] for day in days] == [year >= 2015 for year in range(2010, 2032)]
+
+
+@given(st.integers(0, 20 * 365 * 24), st.integers(1, 40))
+def test_an_interval_touches_what_its_hours_touch(first: int, hours: int) -> None:
+    start = at("UTC", 2015, 1, 1) + first * HOUR
+
+    together = ALMANAC.during(start, start + hours * HOUR)
+
+    apart = {name for n in range(hours) for name in ALMANAC.during(start + n * HOUR, start + (n + 1) * HOUR)}
+    assert set(together) == apart
+    assert len(together) == len(apart)
+
+
+ALMANAC = Almanac(
+    Calendar(
+        country="US",
+        commercial=True,
+        occasions=[sale("2014-12-30T22:00", duration=timedelta(hours=50), repeat="FREQ=WEEKLY;INTERVAL=3")],
+        margin_before=timedelta(hours=30),
+    ),
+    "America/New_York",
+)
 
 
 def test_the_next_occasions_come_in_order_and_over_new_year() -> None:
