@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -39,7 +40,7 @@ class Alerter:
     def alert(self, group: AnomalyGroup) -> Iterator[Alert]:
         """Take in a group that opened, changed or closed; yields what the rules have to say of it."""
         for rule in self._rules:
-            key = f"{rule.name}|{group.id}"
+            key = _key(rule, group)
             told = self._told.get(key)
             if group.status == "closed":
                 if told is not None:
@@ -49,45 +50,47 @@ class Alerter:
             members = rule.matching(group.members)
             if not members:
                 continue
-            severity = max(member.severity for member in members)
-            total = group.members_total if rule.matches_all else len(members)
-            kind: Literal["OPENED", "UPDATED"]
-            if told is None and any(map(rule.asks_for, members)):
-                kind = "OPENED"
-            elif told is not None and (
-                severity >= told.severity + WORSE_BY
-                or total >= told.members * BROADER_BY
-                or members[0].direction == "stopped" != told.alert.direction
-            ):
-                kind = "UPDATED"
-            else:
+            if told is None and (early := self._foretold(rule, members)) is not None:
+                told = self._told.pop(early)
+            alert = _opened(rule, group, members)
+            if told is not None and _is_news(alert, told):
+                # An incident keeps the id by which people know it.
+                alert = msgspec.structs.replace(
+                    alert, group=told.alert.group, revision=told.revision + 1, kind="UPDATED"
+                )
+            elif told is not None or not any(map(rule.asks_for, members)):
                 continue
-            revision = 1 if told is None else told.revision + 1
-            first = members[0]
-            alert = Alert(
-                rule=rule.name,
-                detector=group.detector,
-                group=group.id,
-                revision=revision,
-                kind=kind,
-                summary=_summary(group.detector, members, total),
-                severity=severity,
-                confidence=first.confidence,
-                start=group.start,
-                end=group.end,
-                measure=first.measure,
-                dimensions=first.dimensions,
-                value=first.value,
-                expected=first.expected,
-                lower=first.lower,
-                upper=first.upper,
-                direction=first.direction,
-                members=members[:NAMED_MEMBERS],
-                members_total=total,
-                why=(*first.why, rule.why(members)),
-            )
-            self._told[key] = Told(revision, severity, total, alert)
+            self._told[key] = Told(alert.revision, alert.severity, alert.members_total, alert)
             yield alert
+
+    def foresee(self, group: AnomalyGroup) -> Iterator[Alert]:
+        """Take in a group of an interval that is still open; yields what is told of it early."""
+        for rule in self._rules:
+            members = rule.matching(group.members)
+            if not rule.provisional or not any(map(rule.asks_for, members)):
+                continue
+            if self._foretold(rule, members) is None:
+                alert = _opened(rule, group, members)
+                alert = msgspec.structs.replace(alert, provisional=True, summary=f"so far: {alert.summary}")
+                self._told[_key(rule, group)] = Told(1, alert.severity, alert.members_total, alert)
+                yield alert
+
+    def withdraw(self, passed: datetime) -> Iterator[Alert]:
+        """Take back what was told early of intervals that are over, and has not come true."""
+        for key, told in list(self._told.items()):
+            alert = told.alert
+            if alert.provisional and alert.start <= passed:
+                del self._told[key]
+                yield _ended(alert, alert.end, "withdrawn", f"withdrawn: {alert.summary}")
+
+    def _foretold(self, rule: _Rule, members: Sequence[Anomaly]) -> str | None:
+        """The key of what a rule has told of the same early; None where there is nothing."""
+        series = [(member.measure, member.dimensions) for member in members]
+        for key, told in self._told.items():
+            alert = told.alert
+            if alert.provisional and alert.rule == rule.name and (alert.measure, alert.dimensions) in series:
+                return key
+        return None
 
     def save(self) -> dict[str, Told]:
         """The state as it is stored."""
@@ -105,6 +108,7 @@ class _Rule:
     def __init__(self, rule: AlertRule, bars: Bars) -> None:
         self.name = rule.name
         self._bars = bars
+        self.provisional = rule.provisional
         self._threshold = rule.severity_threshold
         self.matches_all = not rule.measures and not rule.where
         self._measures = frozenset(rule.measures)
@@ -137,12 +141,53 @@ def _summary(detector: str, members: Sequence[Anomaly], total: int) -> str:
     return anomaly_in_words(first) + (f"; {total - 1} more series with it" if total > 1 else "")
 
 
+def _key(rule: _Rule, group: AnomalyGroup) -> str:
+    return f"{rule.name}|{group.id}"
+
+
+def _opened(rule: _Rule, group: AnomalyGroup, members: Sequence[Anomaly]) -> Alert:
+    first = members[0]
+    total = group.members_total if rule.matches_all else len(members)
+    return Alert(
+        rule=rule.name,
+        detector=group.detector,
+        group=group.id,
+        revision=1,
+        kind="OPENED",
+        summary=_summary(group.detector, members, total),
+        severity=max(member.severity for member in members),
+        confidence=first.confidence,
+        start=group.start,
+        end=group.end,
+        measure=first.measure,
+        dimensions=first.dimensions,
+        value=first.value,
+        expected=first.expected,
+        lower=first.lower,
+        upper=first.upper,
+        direction=first.direction,
+        members=list(members[:NAMED_MEMBERS]),
+        members_total=total,
+        why=(*first.why, rule.why(members)),
+    )
+
+
+def _is_news(now: Alert, told: Told) -> bool:
+    """Whether a group has become so much worse that it is told of again, or what was early is confirmed."""
+    return (
+        told.alert.provisional
+        or now.severity >= told.severity + WORSE_BY
+        or now.members_total >= told.members * BROADER_BY
+        or now.direction == "stopped" != told.alert.direction
+    )
+
+
 def _closed(last: Alert, group: AnomalyGroup) -> Alert:
     over = duration_in_words(group.end - group.start)
+    return _ended(last, group.end, "over", f"over after {over}: {last.summary}")
+
+
+def _ended(last: Alert, end: datetime, reason: Literal["over", "withdrawn"], summary: str) -> Alert:
     return msgspec.structs.replace(
-        last,
-        kind="CLOSED",
-        revision=last.revision + 1,
-        summary=f"over after {over}: {last.summary}",
-        end=group.end,
+        last, kind="CLOSED", revision=last.revision + 1, summary=summary, end=end, reason=reason
     )

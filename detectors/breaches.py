@@ -43,7 +43,7 @@ class Breaches:
         now = {(score.measure, score.place): score for score in severe}
         told: dict[SeriesKey, Score] = {}
         for key, severe_now in now.items():
-            if self._asked_of(severe_now)[0] == 1:
+            if self.suffices(severe_now):
                 told[key] = severe_now
             elif key not in self.suspects:
                 self.suspects[key] = Suspect(severe_now)
@@ -59,6 +59,10 @@ class Breaches:
             if key in told or not suspect.recent:
                 del self.suspects[key]
         return told
+
+    def suffices(self, score: Score) -> bool:
+        """Whether to be off once is enough."""
+        return self._asked_of(score)[0] == 1
 
     def _asked_of(self, score: Score) -> tuple[int, int]:
         return self._asked.get(score.measure, (1, 1))

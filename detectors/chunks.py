@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -40,6 +40,15 @@ def chunked(scores: IntervalScores, largest: int = CHUNK_BYTES) -> list[Interval
         )
         for chunk, rows in enumerate(cuts)
     ]
+
+
+def selected(scores: IntervalScores, rows: Sequence[int]) -> IntervalScores:
+    """Some rows of scores."""
+    columns: dict[str, Any] = {name: [getattr(scores, name)[row] for row in rows] for name in _COLUMNS}
+    for name in _SPARSE:
+        told = getattr(scores, name)
+        columns[name] = {n: told[row] for n, row in enumerate(rows) if row in told}
+    return msgspec.structs.replace(scores, **columns)
 
 
 def _of_rows(sparse: dict[int, T], rows: slice) -> dict[int, T]:

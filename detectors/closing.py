@@ -211,6 +211,10 @@ class Closer:
             self.closed_through = end
             yield self._merger.merge(start, end, _in_order(versions))
 
+    def so_far(self, start: int) -> Interval:
+        """What partitions have told of an interval that is still open."""
+        return self._merger.merge(start, self._intervals.end(start), _in_order(self._open.get(start, {})))
+
     def _remember(self, start: int, end: int, versions: Mapping[int, Version]) -> None:
         for partition, version in versions.items():
             progress = self._progress.get(partition)

@@ -30,6 +30,8 @@ Breach = Annotated[int, Meta(ge=1, le=100)]
 NEEDS_NO_FIELD = frozenset({"count", "rate"})
 #: Aggregations of which an interval without events says zero; the others then say nothing.
 ZERO_WITHOUT_EVENTS = frozenset({"count", "sum", "distinct", "rate"})
+#: Aggregations that only grow as events come, as a rule: a sum may also take something back.
+GROWING = frozenset({"count", "sum", "distinct", "rate", "max"})
 
 DAY = timedelta(days=1)
 
@@ -279,6 +281,9 @@ class AlertRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     measures: list[str] = []
     #: Only anomalies at places that match count.
     where: Where = {}
+    #: Also tell of an interval that is still open, where it is impossible already: of what is too much, or
+    #: of a steady source that is silent. When it closes, that is confirmed or withdrawn.
+    provisional: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -301,6 +306,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def rules_of(self, detector: str) -> list[AlertRule]:
         """The alert rules of a detector, in order."""
         return [rule for rule in self.alerts if rule.detector == detector]
+
+    def foresees(self, detector: str) -> bool:
+        """Whether a rule asks for news of intervals of a detector that are still open."""
+        return any(rule.provisional for rule in self.rules_of(detector))
 
     def detectors_of(self, source: str) -> list[Detector]:
         """The detectors that read a source, in order."""

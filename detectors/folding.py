@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.aggregation import aggregator
 from detectors.clock import LONG_AGO, Clock, Judged, Refused
@@ -27,6 +28,8 @@ from detectors.records import Event, Partial, Place, Watermark
 
 #: No Partial is sent in one message that is larger, in bytes.
 BLOCK_BYTES = 512 * 1024
+#: How many times an open interval is told of where a rule asks for early news.
+LOOKS = 10
 
 
 class OpenInterval(msgspec.Struct):
@@ -39,6 +42,8 @@ class OpenInterval(msgspec.Struct):
     cells: dict[Place, Cell]
     #: Events that the last Partials sent for this interval had counted.
     sent: int = 0
+    #: The earliest event time, where somebody asks for early news.
+    first: int | None = None
     #: The cells of leaves by their values as events have them: what the loop looks up.
     leaves: dict[Place, Cell] = {}
 
@@ -50,6 +55,7 @@ class StoredInterval(msgspec.Struct):
     end: int
     events: int
     cells: list[tuple[Place, list[Any]]]
+    first: int | None = None
 
 
 class DetectorFoldState(msgspec.Struct):
@@ -86,7 +92,10 @@ class Fold:
         #: Events read, and late ones as (detector, milliseconds late).
         self.events = 0
         self.late: list[tuple[str, int]] = []
-        self.detectors = [DetectorFold(d, partition, partitions) for d in config.detectors_of(source)]
+        self.detectors = [
+            DetectorFold(d, partition, partitions, early=config.foresees(d.name))
+            for d in config.detectors_of(source)
+        ]
         self._clock = Clock(config.sources[source], config.detectors_of(source))
 
     @property
@@ -178,8 +187,10 @@ class Fold:
 class DetectorFold:
     """The open intervals of one detector in one partition."""
 
-    def __init__(self, detector: Detector, partition: int, partitions: int) -> None:
+    def __init__(self, detector: Detector, partition: int, partitions: int, *, early: bool = False) -> None:
         self.name = detector.name
+        #: After so many milliseconds more of an open interval is told; None where nobody asks for that.
+        self._look = detector.interval // LOOKS // MILLISECOND if early else None
         #: Events that the detector's own filter left out.
         self.filtered = 0
         self._detector = detector
@@ -215,7 +226,16 @@ class DetectorFold:
         if not keep.all():
             events = list(compress(events, keep.tolist()))
         self.filtered += self._loop.add_all(events, self._enter, self._meet)
+        if self._look is not None:
+            self._note_first(judged.times[keep])
         return late
+
+    def _note_first(self, times: NDArray[np.int64]) -> None:
+        for interval in self._open.values():
+            mine = times[(times >= interval.start) & (times < interval.end)]
+            if len(mine):
+                first = int(mine.min())
+                interval.first = first if interval.first is None else min(first, interval.first)
 
     def _enter(self, time: int) -> OpenInterval:
         start = self._intervals.start(time)
@@ -254,24 +274,31 @@ class DetectorFold:
         """The intervals that end before the watermark, then the watermark, if it passed a border."""
         watermark = newest - self._lateness
         border = self._intervals.start(watermark)
+        if self._look is not None:
+            border += (watermark - border) // self._look * self._look
         if border <= self._announced and not self._was_idle:
             return
         for start in sorted(self._open):
             if self._open[start].end <= watermark:
                 yield from self._partials(self._open.pop(start))
+        if self._look is not None:
+            yield from self._so_far()
         yield from self._watermarks(watermark, idle=False)
         self._announced = border
         self._was_idle = False
 
     def idle(self, newest: int | None, carried: int) -> Iterator[Partial | Watermark]:
         """All that is open and has changed since it was said, and that there is nothing to read."""
+        yield from self._so_far()
+        yield from self._watermarks(None if newest is None else newest - self._lateness + carried, idle=True)
+        self._was_idle = True
+
+    def _so_far(self) -> Iterator[Partial]:
         for start in sorted(self._open):
             interval = self._open[start]
             if interval.events > interval.sent:
                 interval.sent = interval.events
                 yield from self._partials(interval)
-        yield from self._watermarks(None if newest is None else newest - self._lateness + carried, idle=True)
-        self._was_idle = True
 
     def end(self, newest: int | None) -> Iterator[Partial | Watermark]:
         """All that is open, and that there is no more to come."""
@@ -299,6 +326,7 @@ class DetectorFold:
                 yield Partial(
                     self.name, self._fingerprint, self._partition, shard, block, interval.start, interval.end,
                     interval.events, places[cut], volumes[cut], [column[cut] for column in columns],
+                    interval.first,
                 )  # fmt: skip
 
     def _roll_up(self, cells: dict[Place, Cell]) -> dict[Place, Cell]:
@@ -321,7 +349,9 @@ class DetectorFold:
     def save(self) -> DetectorFoldState:
         """The state as it is stored."""
         stored = [
-            StoredInterval(o.start, o.end, o.events, [(p, self._pack(cell)) for p, cell in o.cells.items()])
+            StoredInterval(
+                o.start, o.end, o.events, [(p, self._pack(cell)) for p, cell in o.cells.items()], o.first
+            )
             for o in self._open.values()
         ]
         return DetectorFoldState(
@@ -341,7 +371,9 @@ class DetectorFold:
         # That the partition is idle may have been said after this state was stored.
         self._was_idle = True
         self._open = {
-            o.start: OpenInterval(o.start, o.end, o.events, {p: self._unpack(wire) for p, wire in o.cells})
+            o.start: OpenInterval(
+                o.start, o.end, o.events, {p: self._unpack(wire) for p, wire in o.cells}, first=o.first
+            )
             for o in state.open
         }
         self.leaves.load(state.leaves)

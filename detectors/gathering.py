@@ -63,7 +63,7 @@ class Gatherer:
         self._coarsest = detector.monitored[0]
         self._positions = {measure.name: n for n, measure in enumerate(detector.measures)}
         #: Start of the last interval that was whole: chunks of it that are sent again change nothing.
-        self._passed: datetime | None = None
+        self.passed: datetime | None = None
         self._shards = detector.shards
         #: Shard → start of the newest interval that it has told of.
         self._newest: dict[int, datetime] = {}
@@ -75,7 +75,7 @@ class Gatherer:
         The values of series that are `asked` for are kept, and of those that were anomalous in an
         interval that is not whole yet, since a group may be called after them.
         """
-        if self._passed is not None and scores.interval_start <= self._passed:
+        if self.passed is not None and scores.interval_start <= self.passed:
             return
         if scores.shards != self._shards:
             # The configuration has changed, and with it who tells what: the rest will not come.
@@ -103,13 +103,14 @@ class Gatherer:
             for score in pending.anomalies
         }
         interval.values.update(_values(scores, asked | before))
-        interval.anomalies += self._anomalies(scores)
+        interval.anomalies += self.anomalies(scores)
         if len(interval.anomalies) > 2 * MOST_ANOMALIES:
             interval.anomalies = self._foremost(interval.anomalies, MOST_ANOMALIES)
         if sum(len(kept.anomalies) + len(kept.values) for kept in self._pending.values()) > MOST_KEPT:
             self._lighten()
 
-    def _anomalies(self, scores: IntervalScores) -> Iterator[Score]:
+    def anomalies(self, scores: IntervalScores) -> Iterator[Score]:
+        """What counts of a chunk."""
         for row, severity in enumerate(scores.severity):
             if severity < FLOOR or scores.phase[row] != "active" or row in scores.held_by:
                 continue
@@ -152,18 +153,18 @@ class Gatherer:
         )
 
     def _pass(self, start: datetime) -> Gathered:
-        self._passed = start
+        self.passed = start
         interval = self._pending.pop(start)
         interval.anomalies = self._foremost(interval.anomalies, MOST_ANOMALIES)
         return interval
 
     def save(self) -> GathererState:
         """The state as it is stored."""
-        return GathererState(self._passed, self._shards, self._newest, list(self._pending.values()))
+        return GathererState(self.passed, self._shards, self._newest, list(self._pending.values()))
 
     def load(self, state: GathererState) -> None:
         """Go on from a stored state."""
-        self._passed, self._shards, self._newest = state.passed, state.shards, state.newest
+        self.passed, self._shards, self._newest = state.passed, state.shards, state.newest
         self._pending = {interval.start: interval for interval in state.pending}
 
     def dismiss(self) -> None:

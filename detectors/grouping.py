@@ -90,6 +90,11 @@ class Grouper:
         return len(self._open)
 
     @property
+    def passed(self) -> datetime | None:
+        """Start of the last interval that was grouped."""
+        return self._gatherer.passed
+
+    @property
     def worst(self) -> float:
         """The severity of the worst open group; 0 where there is none."""
         return max((group.primary.anomaly.severity for group in self._open), default=0.0)
@@ -104,9 +109,31 @@ class Grouper:
         asked = primaries | self._breaches.suspects.keys()
         return [group for interval in self._gatherer.add(scores, asked) for group in self._group(interval)]
 
+    def foresee(self, scores: IntervalScores) -> list[AnomalyGroup]:
+        """The groups that the scores of an open interval would open; nothing of them is kept."""
+        if self.passed is not None and scores.interval_start <= self.passed:
+            return []
+        anomalies = list(self._gatherer.anomalies(scores))
+        if scores.stopped:
+            anomalies = [score for score in anomalies if level(score.place) == self._coarsest]
+        found, where = [], self._whereabouts()
+        for incident in self._overlap.connected(anomalies):
+            places = list(dict.fromkeys(score.place for score in incident))
+            openers = [
+                s for s in incident if self._is_severe(s) and (s.stopped or self._breaches.suffices(s))
+            ]
+            if openers and where.oldest(places) is None:
+                group = self._start(openers)
+                self._join(group, incident, places)
+                found.append(self._record(group, "open"))
+        return found
+
+    def _is_severe(self, score: Score) -> bool:
+        return score.severity >= self._bars.opens(score.measure)
+
     def _group(self, interval: Gathered) -> list[AnomalyGroup]:
         anomalies = {(score.measure, score.place): score for score in interval.anomalies}
-        severe = [s for s in interval.anomalies if s.severity >= self._bars.opens(s.measure)]
+        severe = list(filter(self._is_severe, interval.anomalies))
         if interval.stopped:
             # A feed that has stopped is one finding, not one of every series, and is told at once.
             anomalies = {key: s for key, s in anomalies.items() if level(s.place) == self._coarsest}
@@ -138,14 +165,13 @@ class Grouper:
         joined: dict[str, bool] = {}
         if not incidents:
             return joined
-        where: Whereabouts[OpenGroup] = Whereabouts(self._overlap)
-        for group in self._open:
-            where.add(group, group.places)
+        where = self._whereabouts()
         for incident in incidents:
             places = list(dict.fromkeys(score.place for score in incident))
             found = where.oldest(places)
             if found is None and (openers := [s for s in incident if (s.measure, s.place) in opens]):
                 found = self._start(openers)
+                self._open.append(found)
             if found is not None:
                 if found.end < end:
                     where.remove(found, found.places)
@@ -156,15 +182,19 @@ class Grouper:
                 joined[found.id] = news or joined.get(found.id, False)
         return joined
 
+    def _whereabouts(self) -> Whereabouts[OpenGroup]:
+        where: Whereabouts[OpenGroup] = Whereabouts(self._overlap)
+        for group in self._open:
+            where.add(group, group.places)
+        return where
+
     def _start(self, openers: Sequence[Score]) -> OpenGroup:
         worst = max(openers, key=self._importance)
         place = named(self.detector.dimensions, worst.place)
         name = f"{self.detector.name}|{worst.interval_start.isoformat()}|{series_id(worst.measure, place)}"
         id_ = str(uuid.uuid5(_NAMESPACE, name))
         primary = Member(worst.place, _anomaly(worst, place), deviation(worst))
-        group = OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, 0, [], {}, primary)
-        self._open.append(group)
-        return group
+        return OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, 0, [], {}, primary)
 
     def _join(self, group: OpenGroup, incident: Sequence[Score], places: list[Place]) -> bool:
         """Add the incident to the group; True if it says something new."""

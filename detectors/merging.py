@@ -50,8 +50,9 @@ class Merger:
                 values[measure.name] = [_ratio(a, b) for a, b in zip(numerator, denominator, strict=True)]
         # Every block tells of all events of its partition.
         events = sum(partial.events for partial in partials if partial.block == 0)
+        first = min((partial.first for partial in partials if partial.first is not None), default=None)
         return Interval(
-            self._detector.name, start, end, events, places, [volumes[row] for row in order], values
+            self._detector.name, start, end, events, places, [volumes[row] for row in order], values, first
         )
 
 

@@ -84,6 +84,8 @@ class Partial(msgspec.Struct, frozen=True, tag="partial"):
     #: How many events the detector measures at each place.
     volumes: list[int]
     columns: list[list[Any]]
+    #: The earliest event time, where it is asked for.
+    first: int | None = None
 
 
 class Watermark(msgspec.Struct, frozen=True, tag="watermark"):
@@ -115,6 +117,8 @@ class Interval(msgspec.Struct, frozen=True):
     volumes: list[int]
     #: One column a measure, ratios included, one row a place; NaN where there is no value.
     values: dict[str, list[float]]
+    #: The earliest event time, where it is asked for.
+    first: int | None = None
 
 
 class IntervalScores(msgspec.Struct, frozen=True):
@@ -150,6 +154,8 @@ class IntervalScores(msgspec.Struct, frozen=True):
     #: Of surprising rows alone, by row: what holds them back, and in words where they come from.
     held_by: dict[int, HeldBy] = {}
     why: dict[int, tuple[str, ...]] = {}
+    #: The interval is still open: what is impossible already, and there may be more.
+    provisional: bool = False
 
     def rows(self) -> Iterator[Score]:
         """One Score a series, in column order."""
@@ -250,6 +256,10 @@ class Alert(msgspec.Struct, frozen=True):
     members_total: int
     #: How unusual that is, where what was expected comes from, and why the rule tells of it, in words.
     why: tuple[str, ...] = ()
+    #: The interval is still open: what is told next confirms it, or withdraws it.
+    provisional: bool = False
+    #: Why an alert is CLOSED.
+    reason: Literal["over", "withdrawn"] | None = None
 
 
 def utc(milliseconds: int) -> datetime:

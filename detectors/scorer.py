@@ -15,7 +15,8 @@ import numpy as np
 from detectors.admission import Admission, AdmissionState
 from detectors.bars import FLOOR
 from detectors.blocks import BlockState, Table
-from detectors.config import Calendars, Detector, Measure, digest
+from detectors.chunks import selected
+from detectors.config import GROWING, Calendars, Detector, Measure, digest
 from detectors.explaining import explained
 from detectors.holding import Holds
 from detectors.joints import Joints, JointState
@@ -71,7 +72,8 @@ class Scorer:
     def score(self, interval: Interval) -> IntervalScores:
         """Score an interval, then learn from it."""
         total = self._locales.total.read(interval)
-        stopped = self._silence.hear(interval.events, total.moment, learns=total.learns)
+        late = None if interval.first is None else 2 * interval.first >= interval.start + interval.end
+        stopped = self._silence.hear(interval.events, total.moment, late=late, learns=total.learns)
         value = self._nothing() if stopped else self._values(interval)
         readings = {locale: locale.read(interval) for locale in self._seating.locales}
         zeros = self._seating.assess(readings, self._zeros()) if stopped else None
@@ -80,6 +82,38 @@ class Scorer:
             # Nothing at all is no less surprising than the zeros that it would be read as.
             np.fmax(table.surprise, zeros.surprise, out=table.surprise)
         return self._scores(interval, table, self._together(table, readings), readings, stopped=stopped)
+
+    def foresee(self, interval: Interval) -> IntervalScores:
+        """The scores of an open interval that its close can hardly change; nothing is learnt.
+
+        Those are of values that can only grow and are too large already. An interval without events is
+        scored as one in which the source has stopped.
+        """
+        readings = {locale: locale.read(interval) for locale in self._seating.locales}
+        if interval.events:
+            value = self._grown(interval)
+            table = self._seating.assess(readings, value)
+            with np.errstate(invalid="ignore"):
+                table.surprise[~(value > table.upper)] = np.nan
+        else:
+            table = self._seating.assess(readings, self._zeros())
+            table.value[:] = np.nan
+        scores = self._scores(interval, table, {}, readings, stopped=not interval.events)
+        told = [row for row, severity in enumerate(scores.severity) if severity >= FLOOR]
+        return msgspec.structs.replace(selected(scores, told), provisional=True)
+
+    def has_stopped(self, interval: Interval) -> bool:
+        """Whether the source has stopped if an interval that is half over ends as it is."""
+        return not interval.events and self._silence.foresee(self._locales.total.read(interval).moment)
+
+    def _grown(self, interval: Interval) -> Column:
+        """What there is by now of the measures that can only grow."""
+        value, rows = self._nothing(), self.admission.rows_of(interval.places)
+        there = rows >= 0
+        for m, measure in enumerate(self.detector.measures):
+            if measure.aggregation in GROWING:
+                value[rows[there], m] = np.array(interval.values[measure.name], dtype=np.float64)[there]
+        return value
 
     def _nothing(self) -> Column:
         """No value for any row, and a line more for the seats that no one has."""

@@ -40,22 +40,40 @@ class Silence(msgspec.Struct):
     by_hour: dict[int, Habit] = {}
     by_hour_of_week: dict[int, Habit] = {}
     surprise: float = 0.0
+    #: How often the first event of an interval came in its second half.
+    late: Habit = msgspec.field(default_factory=Habit)
 
-    def hear(self, events: int, moment: Moment, *, learns: bool = True) -> bool:
+    def hear(self, events: int, moment: Moment, *, late: bool | None = None, learns: bool = True) -> bool:
         """Take in an interval, and learn from it; True if its silence means that the feed has stopped.
 
         A silence that is usual at this hour, or at this hour of the week, is no surprise: shops close.
+        `late`: whether its first event came in its second half, where that is known.
         """
-        hour = moment.second_of_week // 3600
-        day = self.by_hour.setdefault(hour % 24, Habit())
-        week = self.by_hour_of_week.setdefault(hour, Habit())
-        # Never none: what has not been seen yet may still come.
-        usual = max(self.always.share, 1 / (self.always.seen + 1))
-        usual = max(day.rate(usual), week.rate(usual))
-        self.surprise = 0.0 if events else self.surprise - math.log(usual)
+        day, week = self._hours(moment)
+        self.surprise = 0.0 if events else self.surprise - math.log(self._usual(day, week))
         silent = not events
+        if learns and late is not None:
+            self.late.learn(silent=late, memory=MEMORY)
         if learns:
             self.always.learn(silent=silent, memory=MEMORY)
             day.learn(silent=silent, memory=SLOT_MEMORY)
             week.learn(silent=silent, memory=SLOT_MEMORY)
         return self.surprise > IMPLAUSIBLE
+
+    def foresee(self, moment: Moment) -> bool:
+        """Whether the feed has stopped if an interval, silent until its middle, stays so to its end.
+
+        Not of a source that often begins late in its intervals, as one does that comes in batches.
+        """
+        late = max(self.late.share, 1 / (self.late.seen + 1))
+        surprise = self.surprise - math.log(self._usual(*self._hours(moment)))
+        return min(-math.log(late), surprise) > IMPLAUSIBLE
+
+    def _usual(self, day: Habit, week: Habit) -> float:
+        # Never none: what has not been seen yet may still come.
+        usual = max(self.always.share, 1 / (self.always.seen + 1))
+        return max(day.rate(usual), week.rate(usual))
+
+    def _hours(self, moment: Moment) -> tuple[Habit, Habit]:
+        hour = moment.second_of_week // 3600
+        return self.by_hour.setdefault(hour % 24, Habit()), self.by_hour_of_week.setdefault(hour, Habit())

@@ -85,18 +85,24 @@ class GroupStep:
         lane = self.lane(scores.detector)
         if lane is None:
             return
+        if scores.provisional:
+            for group in lane.grouper.foresee(scores):
+                yield from map(self._message, lane.alerter.foresee(group))
+            return
         for group in lane.grouper.group(scores):
             yield Message(self._names.groups, group.id.encode(), _encode(shortened(group)))
             self._count_group(group)
-            for alert in lane.alerter.alert(group):
-                yield Message(
-                    self._names.alerts, alert.group.encode(), _encode(alert), cloud_event_headers(alert)
-                )
-                self._count_alert(alert)
+            yield from map(self._message, lane.alerter.alert(group))
+        if lane.grouper.passed is not None:
+            yield from map(self._message, lane.alerter.withdraw(lane.grouper.passed))
         for anomaly in lane.grouper.joined:
             self._metrics.anomalies.labels(scores.detector, anomaly.measure, anomaly.direction).inc()
         self._metrics.groups_open.labels(scores.detector).set(lane.grouper.open)
         self._metrics.group_severity.labels(scores.detector).set(lane.grouper.worst)
+
+    def _message(self, alert: Alert) -> Message:
+        self._count_alert(alert)
+        return Message(self._names.alerts, alert.group.encode(), _encode(alert), cloud_event_headers(alert))
 
     def _count_group(self, group: AnomalyGroup) -> None:
         if group.revision == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -16,7 +16,8 @@ from detectors.admission import Counts
 from detectors.blocks import BlockState
 from detectors.chunks import chunked
 from detectors.closing import BadPartial, Closer, CloserState
-from detectors.config import Calendars, Detector
+from detectors.config import Config, Detector
+from detectors.foreseeing import Foresight
 from detectors.records import Interval, Partial, Watermark
 from detectors.scorer import Scorer, ScorerState
 from streams.dead_letters import not_ours
@@ -59,9 +60,11 @@ class ScoreHead(msgspec.Struct):
 class _Lane:
     """One shard of a detector in this partition."""
 
-    def __init__(self, detector: Detector, shard: int, calendars: Calendars, pieces: Pieces) -> None:
+    def __init__(self, config: Config, detector: Detector, shard: int, pieces: Pieces) -> None:
         self.closer = Closer(detector)
-        self.scorer = Scorer(detector, shard, calendars)
+        self.scorer = Scorer(detector, shard, config.calendars)
+        early = config.foresees(detector.name)
+        self.foresight = Foresight(self.closer, self.scorer) if early else None
         self.fingerprint = detector.fingerprint
         #: Every shard is told of all events of an interval, and one is enough to count them.
         self.counts = shard == 0
@@ -82,8 +85,8 @@ class ScoreStep:
         self.lanes: dict[LaneKey, _Lane] = {}
         self._partition = partition
         self._tp = TP(wiring.names.partials, partition)
-        self._config = {detector.name: detector for detector in wiring.config.detectors}
-        self._calendars = wiring.config.calendars
+        self._config = wiring.config
+        self._detectors = {detector.name: detector for detector in wiring.config.detectors}
         self._names = wiring.names
         self._metrics = wiring.metrics
         self._shown = shown
@@ -93,9 +96,9 @@ class ScoreStep:
     def lane(self, key: LaneKey) -> _Lane | None:
         """The lane of a shard; None where the configuration knows it no more."""
         name, shard = key
-        detector = self._config.get(name)
+        detector = self._detectors.get(name)
         if key not in self.lanes and detector is not None and shard < detector.shards:
-            self.lanes[key] = _Lane(detector, shard, self._calendars, self.pieces(key, []))
+            self.lanes[key] = _Lane(self._config, detector, shard, self.pieces(key, []))
             self._metrics.close_delay.labels(name)
         return self.lanes.get(key)
 
@@ -121,9 +124,16 @@ class ScoreStep:
                 messages = self._score(lane, interval)
                 if lane.told is None or interval.end > lane.told:
                     yield from messages
+            yield from self._look(lane)
         except (*FAILURES, BadPartial) as error:
             self._metrics.dead_letters.labels(self._tp.topic).inc()
             yield not_ours(self._tp, record, error).message(self._names.dead_letters)
+
+    def _look(self, lane: _Lane) -> Iterator[Message]:
+        """Early news of the open interval, where a rule asks for it."""
+        scores = None if lane.foresight is None else lane.foresight.look(int(time.time() * 1000))
+        if scores is not None:
+            yield Message(self._names.scores, scores.detector.encode(), _encode(scores))
 
     def _score(self, lane: _Lane, interval: Interval) -> list[Message]:
         lane.changed = True
@@ -187,7 +197,7 @@ class ScoreStep:
                 scorer, blocks = lane.scorer.save()
                 written |= lane.pieces.cut(self.offset, map(state.encode, chain([scorer], blocks)))
                 lane.changed = False
-            shards = self._config[key[0]].shards
+            shards = self._detectors[key[0]].shards
             heads[key] = LaneHead(shards, lane.closer.save(), lane.pieces.written, lane.told)
         return Snapshot(self.offset, state.encode(ScoreHead(self.offset, heads)), written, self.referred())
 

@@ -45,6 +45,8 @@ class SeriesScore(msgspec.Struct, frozen=True, omit_defaults=True):
     #: Only where there is something to say.
     held_by: HeldBy | None = None
     why: tuple[str, ...] = ()
+    #: The interval is still open.
+    provisional: bool = False
 
 
 #: In JSON it stands in strings alone, where an escape means the same.
@@ -82,6 +84,7 @@ def series_lines(scores: IntervalScores) -> Iterator[bytes]:
                 row.phase,
                 row.held_by,
                 row.why,
+                scores.provisional,
             )
         )
 

@@ -59,3 +59,20 @@ def test_a_source_that_has_just_begun_is_given_time() -> None:
     silence = Silence()
     heard(silence, 0, 10)
     assert not heard(silence, 1, 0)
+
+
+def test_a_steady_source_that_is_silent_until_the_middle_of_an_interval_would_have_stopped() -> None:
+    silence = Silence()
+    for hour in range(200):
+        silence.hear(100, Moment(hour % 168 * HOUR), late=False)
+
+    assert silence.foresee(Moment(200 % 168 * HOUR))
+    assert not Silence().foresee(Moment(0))
+
+
+def test_a_source_that_often_begins_late_would_not() -> None:
+    silence = Silence()
+    for hour in range(200):
+        silence.hear(100, Moment(hour % 168 * HOUR), late=hour % 20 == 0)
+
+    assert not silence.foresee(Moment(200 % 168 * HOUR))
