@@ -53,7 +53,7 @@ class OneSeries:
         return score, self._tell(score)
 
     def pass_over(self, start: datetime, moment: Moment) -> None:
-        """An interval of which there is nothing: nobody is told, but it is known, and what was open may end."""
+        """An interval of which there is nothing: nobody is told, but what was open may end."""
         score = self._score(start, moment, np.nan)
         self._tell(msgspec.structs.replace(score, held_by="missing"))
 

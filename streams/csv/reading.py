@@ -89,15 +89,19 @@ def read_table(path: Path) -> Table:
         separator = first.strip()[4]
         lines[lines.index(first)] = ""
     separator = separator or _separator([line for line in lines if _is_row(line)][:SAMPLE])
-    rows = list(_rows(lines, separator))
+    everything = list(_rows(lines, separator))
+    names = everything[0].cells if everything and _is_header(everything[0]) else []
+    rows = everything[1:] if names else everything
     if not rows:
         message = f"{name}: there are no rows in it; expected lines such as 2030-01-31 12:00:00,18.3"
         raise TableError(message)
-    has_header = not any(is_number(cell) or looks_like_time(cell) for cell in rows[0].cells)
     width = max(len(row.cells) for row in rows[:SAMPLE])
-    names = rows[0].cells if has_header else []
     columns = [*names, *(f"column {n}" for n in range(len(names) + 1, width + 1))]
-    return Table(name, columns, has_header, rows[has_header:])
+    return Table(name, columns, bool(names), rows)
+
+
+def _is_header(row: Row) -> bool:
+    return not any(is_number(cell) or looks_like_time(cell) for cell in row.cells)
 
 
 def _text(name: str, raw: bytes) -> str:
