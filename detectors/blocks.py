@@ -14,19 +14,24 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.bars import FLOOR
 from detectors.config import Detector
 from detectors.locales import Locale, Reading
 from detectors.models import MODELS
 from detectors.models.base import Assessment, Column, Flags
+from detectors.severity import surprise
 from detectors.state import Array
 
 #: Series of a full block.
 BLOCK_SERIES = 4096
 
-#: The surprise of what is declared never to happen, in nats.
-CERTAIN = 30.0
+#: The surprise of what is declared never to happen, in nats; and from which on there is something to say.
+CERTAIN, TOLD = 30.0, surprise(FLOOR)
 
 _FILL = {"zero": 0.0}
+#: In an array, so that it is put into each row as a whole.
+_ALWAYS_THERE = np.empty(1, dtype=np.object_)
+_ALWAYS_THERE[0] = ("a value of this measure must never be missing",)
 
 Seats = NDArray[np.intp]
 
@@ -62,18 +67,24 @@ class Table:
     surprise: Column
     confidence: Column
     learning: Flags
+    #: What the model says of those that are surprising, in words.
+    grounds: NDArray[np.object_]
 
     @classmethod
     def of(cls, places: int, measures: int) -> Table:
         """A table that says nothing yet."""
-        nothing = np.full((len(fields(cls)) - 1, places, measures), np.nan)
-        return cls(*nothing, np.ones((places, measures), dtype=np.bool_))  # type: ignore[call-arg]  # an array unpacks
+        shape = places, measures
+        nothing = np.full((len(fields(cls)) - 2, *shape), np.nan)
+        return cls(*nothing, np.ones(shape, dtype=np.bool_), np.full(shape, None))  # type: ignore[call-arg]  # an array unpacks
 
     def put(self, columns: Sequence[int], assessment: Assessment) -> None:
         """Take in what one model says of its measures."""
-        for field in fields(self):
+        for field in fields(self)[:-1]:
             column: Any = getattr(assessment, field.name)
             getattr(self, field.name)[:, columns] = column.reshape(-1, len(columns))
+        for series in np.flatnonzero(assessment.surprise >= TOLD).tolist():
+            row, m = divmod(series, len(columns))
+            self.grounds[row, columns[m]] = assessment.grounds(series)
 
     def seat(self, rows: Seats, table: Table) -> None:
         """Take in the table of a block whose places have these rows."""
@@ -152,7 +163,9 @@ class Block:
             table.put(part.columns, assessment)
             if reading.learns:
                 part.model.learn(assessment)
-        table.surprise[np.isnan(value) & self._alarms & ~table.learning] = CERTAIN
+        alarmed = np.isnan(value) & self._alarms & ~table.learning
+        table.surprise[alarmed] = CERTAIN
+        table.grounds[alarmed] = _ALWAYS_THERE
         return table
 
     def save(self) -> BlockState:

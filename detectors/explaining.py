@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 
 from detectors.locales import Reading
 from detectors.records import HeldBy
 
-STOPPED = "the whole source is silent, which it hardly ever is"
-TOGETHER = "unusual together, whatever each measure is by itself"
+STOPPED = ("the whole source is silent, which it hardly ever is",)
+TOGETHER = ("unusual together, whatever each measure is by itself",)
 
 _HELD: Mapping[HeldBy, str] = {
     "direction": "only the other side is told of",
@@ -21,22 +21,17 @@ _HELD: Mapping[HeldBy, str] = {
 
 
 def explained(
-    rarity: str, held_by: HeldBy | None, reading: Reading, *, stopped: bool, together: bool
+    rarity: str, grounds: Sequence[str], reading: Reading, held_by: HeldBy | None
 ) -> tuple[str, ...]:
     """Why a score is what it is.
 
-    `rarity` says how unusual it is; `reading` is what the locale of the series says of the interval,
-    `together` that it is about all measures of a place.
+    `rarity` says how unusual it is, `grounds` what its model knows of it, `reading` is what the locale of
+    the series says of the interval.
     """
-    return tuple(_lines(rarity, held_by, reading, STOPPED if stopped else TOGETHER if together else None))
-
-
-def _lines(rarity: str, held_by: HeldBy | None, reading: Reading, kind: str | None) -> Iterator[str]:
-    yield rarity
-    if kind is not None:
-        yield kind
+    said = [rarity, *grounds]
     if reading.occasions:
         known = "a time unlike others" if reading.moment.special else "on the calendar"
-        yield f"{known}: {', '.join(reading.occasions)}"
+        said.append(f"{known}: {', '.join(reading.occasions)}")
     if held_by is not None:
-        yield f"held back by {held_by}: {_HELD[held_by]}"
+        said.append(f"held back by {held_by}: {_HELD[held_by]}")
+    return tuple(said)

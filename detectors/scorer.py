@@ -17,7 +17,7 @@ from detectors.bars import FLOOR
 from detectors.blocks import BlockState, Table
 from detectors.chunks import selected
 from detectors.config import GROWING, Calendars, Detector, Measure, digest
-from detectors.explaining import explained
+from detectors.explaining import STOPPED, TOGETHER, explained
 from detectors.holding import Holds
 from detectors.joints import Joints, JointState
 from detectors.locales import Locale, Locales, Reading
@@ -166,6 +166,7 @@ class Scorer:
         surprising = [n for n, severity in enumerate(severities) if severity >= FLOOR]
         locales = self._seating.locale_of(np.append(rows.repeat(len(measures)), joint)[surprising].tolist())
         days = {n: readings[locale] for n, locale in zip(surprising, locales, strict=True)}
+        grounds = told.grounds.ravel().tolist()
         # That a source has stopped is no matter of its measures.
         held_by = {} if stopped else self._holds.of(told, surprising)
         held_by |= {n: "calendar" for n, reading in days.items() if reading.held_by is not None}
@@ -193,10 +194,9 @@ class Scorer:
             why={
                 n: explained(
                     rarity_in_words(severities[n], self.detector.interval),
-                    held_by.get(n),
+                    STOPPED if stopped else TOGETHER if n >= told.value.size else grounds[n] or (),
                     reading,
-                    stopped=stopped,
-                    together=n >= told.value.size,
+                    held_by.get(n),
                 )
                 for n, reading in days.items()
             },

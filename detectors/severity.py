@@ -21,6 +21,15 @@ _NATS = DECADE / math.log(10)
 _ONCE_A_DAY = ONCE_A_WEEK - DECADE * math.log10(DAYS_A_WEEK)
 
 
+def surprise(severity: float) -> float:
+    """The surprise of a severity.
+
+    >>> round(math.exp(surprise(50.0)), 6), round(math.exp(surprise(70.0)), 6)
+    (7.0, 70.0)
+    """
+    return (severity - _ONCE_A_DAY) / _NATS
+
+
 def severity(surprise: Column) -> Column:
     """Severity of each surprise; no surprise (NaN) is severity 0.
 

@@ -47,6 +47,10 @@ class Assessment:
     #: True until the model has seen enough of the series to be asked.
     learning: Flags
 
+    def grounds(self, series: int) -> tuple[str, ...]:
+        """From what the forecast of a series comes, and what is unusual about its value, in words."""
+        return ()
+
 
 class Model(Protocol):
     """A forecaster of many series at once."""

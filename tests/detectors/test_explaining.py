@@ -43,15 +43,15 @@ def test_what_is_held_back_says_by_what() -> None:
 def test_a_source_that_has_stopped_is_why() -> None:
     *_, stopped = run(detector(), *[None] * 10)
 
-    assert STOPPED in stopped.row(0).why
+    assert STOPPED[0] in stopped.row(0).why
 
 
 def test_what_the_calendar_knows_and_holds_back_is_why() -> None:
     reading = Reading(Moment(0, special=True), ("Black Friday",), held_by="Black Friday")
 
-    assert explained("one in 100", "calendar", reading, stopped=False, together=True) == (
+    assert explained("one in 100", TOGETHER, reading, "calendar") == (
         "one in 100",
-        TOGETHER,
+        *TOGETHER,
         "a time unlike others: Black Friday",
         "held back by calendar: nothing is told of on this occasion",
     )
