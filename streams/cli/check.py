@@ -145,6 +145,7 @@ def _lines(path: Path, watched: Watched) -> list[str]:
     for rule in watched.alerts:
         lines += [
             "",
-            f"alert {rule.name}: detector {rule.detector}, from severity {rule.severity_threshold:g} on",
+            f"alert {rule.name}: detector {rule.detector}, from severity {rule.severity_threshold:g} on"
+            + (", also while an interval is open" if rule.provisional else ""),
         ]
     return lines

@@ -63,7 +63,8 @@ def test_check_says_what_is_watched(configuration: Path) -> None:
 def test_check_says_what_of_a_measure_is_told_of(configuration: Path) -> None:
     ratio = 'ratio = ["orders", "views"]'
     rules = 'direction = "below", minimum_volume = 200, breaches = [3, 5]'
-    configuration.write_text(configuration.read_text().replace(ratio, f"{ratio}, {rules}", 1))
+    text = configuration.read_text().replace(ratio, f"{ratio}, {rules}", 1)
+    configuration.write_text(text + '[[alerts]]\nname = "page"\ndetector = "shop"\nprovisional = true\n')
 
     text = CliRunner().invoke(main, ["check", "-c", str(configuration)]).stdout
 
@@ -71,6 +72,7 @@ def test_check_says_what_of_a_measure_is_told_of(configuration: Path) -> None:
         "measure conversion: orders / views; only below what was expected; from 200 views on; "
         "when off in 3 of 5 intervals\n"
     ) in text
+    assert "alert page: detector shop, from severity 70 on, also while an interval is open\n" in text
 
 
 @pytest.mark.parametrize(
