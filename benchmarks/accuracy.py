@@ -36,6 +36,8 @@ from detectors.models import MODELS
 
 #: The model of a measure that names none; the promise of severity is its own.
 DEFAULT_MODEL = Measure(name="value", aggregation="count").model
+#: Limits are a user's: without any, `static` has nothing to say.
+OURS = [name for name in MODELS if name != "static"]
 PARTS = ("streams", "ecommerce", "nab", "calibration", "cost")
 QUICK = ("streams", "ecommerce")
 #: Columns of text where there is no terminal.
@@ -95,7 +97,7 @@ def main() -> None:
     """Print what was asked for."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
-    known = [*MODELS, *PEERS, forests.NAME]
+    known = [*OURS, *PEERS, forests.NAME]
     parser.add_argument(
         "--only", nargs="+", choices=known, default=known, metavar="NAME", help=", ".join(known)
     )

@@ -1,4 +1,4 @@
-"""What a point costs, and a series: CPU time and state, after a day of points.
+"""What a point costs, and a series: CPU time and state, after some days of hourly points.
 
 Ours are asked for many series in columns, and for one; others know one series at a time.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.judging import forests
 from benchmarks.judging.peers import Peer, state_bytes
@@ -18,9 +19,12 @@ from benchmarks.judging.streams import WEEK
 from detectors.models.base import Moment
 
 MANY = 10_000
-INTERVAL_SECONDS = 300
-#: Points before it counts, and least and most seconds of measuring.
-WARM_UP, LEAST_POINTS, MOST_SECONDS = 300, 5, 5.0
+INTERVAL_SECONDS = 3600
+#: Points before it counts, of one series and of many; then least and most points that do, for some seconds.
+WARM_UP, WARM_UP_MANY = 200, 60
+LEAST_POINTS, MOST_POINTS, MOST_SECONDS = 5, 200, 5.0
+
+Table = NDArray[np.float64]
 
 
 class Cost(msgspec.Struct):
@@ -34,7 +38,7 @@ class Cost(msgspec.Struct):
 
 def of_model(make: Make) -> Cost:
     """What one of ours costs."""
-    return Cost(_columns(make, 1, WARM_UP), _bytes(make), _columns(make, MANY, warm_up=20))
+    return Cost(_columns(make, 1, WARM_UP), _bytes(make), _columns(make, MANY, WARM_UP_MANY))
 
 
 def of_peer(make: Callable[[int], Peer]) -> Cost:
@@ -51,7 +55,7 @@ def of_peer(make: Callable[[int], Peer]) -> Cost:
 
 def of_forests() -> Cost:
     """What robust random cut forests cost, in a process of their own."""
-    return Cost(forests.microseconds(_values(1)[:3000].ravel()))
+    return Cost(forests.microseconds(_values(1, 3000).ravel()))
 
 
 def _columns(make: Make, series: int, warm_up: int) -> float:
@@ -74,12 +78,10 @@ def _bytes(make: Make, series: int = 1000) -> float:
     return sum(array.nbytes for array in model.save().values()) / series
 
 
-def _values(series: int, points: int = 5000) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Counts with a shape of the day; of many series the points repeat after a while."""
-    rng, drawn = np.random.default_rng(1), min(points, max(WARM_UP, 1_000_000 // series))
-    shape = 100 + 50 * np.sin(np.arange(drawn) / 288 * 2 * np.pi)
-    values = rng.poisson(shape[:, np.newaxis], (drawn, series)).astype(np.float64)
-    return np.tile(values, (-(-points // drawn), 1)) if series == 1 else values
+def _values(series: int, points: int = WARM_UP + MOST_POINTS) -> Table:
+    """Counts with a shape of the day."""
+    shape = 100 + 50 * np.sin(np.arange(points) / 24 * 2 * np.pi)
+    return np.random.default_rng(1).poisson(shape[:, np.newaxis], (points, series)).astype(np.float64)
 
 
 def _measured(point: Callable[[], None], warm_up: int) -> float:
@@ -87,7 +89,7 @@ def _measured(point: Callable[[], None], warm_up: int) -> float:
     for _ in range(warm_up):
         point()
     took, until = list[float](), time.process_time() + MOST_SECONDS
-    while len(took) < LEAST_POINTS or (time.process_time() < until and len(took) < 200):
+    while len(took) < LEAST_POINTS or (time.process_time() < until and len(took) < MOST_POINTS):
         started = time.process_time()
         point()
         took.append(time.process_time() - started)
