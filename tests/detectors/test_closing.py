@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from detectors import state
 from detectors.closing import MOST_EMPTY, BadPartial, Closer, CloserState
-from detectors.config import Aggregation, Measure
+from detectors.config import Aggregation, AlertRule, Measure
 from detectors.records import Event, Interval, Partial, Watermark
 from tests.detectors.builders import MINUTE, ORDERS, config, detector, event, fold, ms, partial, watermark
 
@@ -408,10 +408,10 @@ EVENTS = st.lists(
 )
 
 
-@pytest.mark.parametrize("partitions", [2, 4])
+@pytest.mark.parametrize(("partitions", "early"), [(2, False), (4, False), (3, True)])
 @given(EVENTS, st.randoms(use_true_random=False))
 def test_however_events_are_spread_over_partitions_the_intervals_are_the_same(
-    partitions: int, rows: Sequence[tuple[Any, ...]], random: Any
+    partitions: int, early: bool, rows: Sequence[tuple[Any, ...]], random: Any
 ) -> None:
     spread: list[list[Event]] = [[] for _ in range(partitions)]
     for second, platform, marketplace, amount, user, where in rows:
@@ -428,15 +428,16 @@ def test_however_events_are_spread_over_partitions_the_intervals_are_the_same(
     first, last = event("11:59", platform="web", marketplace="DE"), event("12:21", platform="web")
     together = [first] * partitions + [each for part in spread for each in part] + [last] * partitions
 
-    whole = intervals([together], random)
+    whole = intervals([together], random, early=early)
 
     assert len(whole) == 12
-    assert repr(intervals([[first, *part, last] for part in spread], random)) == repr(whole)
+    assert repr(intervals([[first, *part, last] for part in spread], random, early=early)) == repr(whole)
 
 
-def intervals(partitions: Sequence[Sequence[Event]], random: Any) -> list[Interval]:
+def intervals(partitions: Sequence[Sequence[Event]], random: Any, *, early: bool) -> list[Interval]:
     """Fold partitions, each in order but among themselves in any, and close."""
-    configuration = config(ALL, max_ahead=timedelta(days=1))
+    rule = AlertRule("page", "shop", provisional=early)
+    configuration = config(ALL, alerts=[rule], max_ahead=timedelta(days=1))
     folds = [fold(configuration, p, len(partitions)) for p in range(len(partitions))]
     closer, closing = Closer(ALL), []
     left = [list(part) for part in partitions]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detectors import folding, state
 from detectors.clock import JUMP_AFTER, Refused
-from detectors.config import Config, Measure
+from detectors.config import AlertRule, Config, Measure
 from detectors.folding import BLOCK_BYTES, Fold, FoldState
 from detectors.places import text
 from detectors.records import Event, Partial, Watermark, event_type
@@ -103,6 +103,20 @@ def test_nothing_is_said_again_until_a_border_is_passed() -> None:
     assert len(shop.ready()) == 1
     send(shop, [event("12:00:30")])
     assert shop.ready() == []
+
+
+def test_where_a_rule_asks_for_early_news_what_is_open_is_told_after_each_tenth() -> None:
+    configuration = config(alerts=[AlertRule("page", "shop", provisional=True)])
+    shop, told = fold(configuration), []
+    for second in (2, 3, 7, 8, 31, 59, 61):
+        send(shop, [event(ms("12:00") + second * 1000)])
+        told.append([(p.start, p.events, p.first) for p in partials(shop.ready())])
+        if second == 31:
+            shop = reloaded(configuration, stored(shop))
+
+    noon, first, next_ = ms("12:00"), ms("12:00:02"), ms("12:01")
+    early, more, whole = (noon, 3, first), (noon, 5, first), (noon, 6, first)
+    assert told == [[(noon, 1, first)], [], [early], [], [more], [whole], [whole, (next_, 1, ms("12:01:01"))]]
 
 
 def test_without_an_event_there_is_nothing_to_say() -> None:
