@@ -9,6 +9,7 @@ joined in intervals of the clock.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from streams.csv.numbers import read_numbers
-from streams.csv.reading import Table, TableError
+from streams.csv.reading import Row, Table, TableError
 from streams.csv.times import MILLISECOND, Time, read_times
 from streams.formats.decoding import excerpt
 
@@ -30,10 +31,15 @@ TIME_NAMES = (
     "hour", "month", "time_stamp", "interval_start", "start", "created_at", "_time", "epoch",
     "unix_timestamp",
 )  # fmt: skip
+DAY_NAMES, CLOCK_NAMES = ("date", "day"), ("time", "hour", "clock")
 VALUE_NAMES = (
     "value", "values", "count", "y", "val", "v", "metric", "measure", "total", "amount", "sum", "mean", "avg",
     "data",
 )  # fmt: skip
+#: Numbers that are not measured.
+NO_VALUES = frozenset({
+    "", "id", "index", "unnamed: 0", "row", "label", "labels", "is_anomaly", "anomaly", "is_anomalous",
+})  # fmt: skip
 #: Intervals that people choose, in seconds: one that is about right is meant.
 USUAL = (
     1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600,
@@ -46,6 +52,7 @@ REGULAR, OFF_BY = 0.6, 0.25
 #: In a longer gap no more points are put in: a model knows by then.
 LONGEST_GAP = 200
 DAY_MS, WEEK_SECONDS = 86_400_000, 604_800
+_CLOCK = re.compile(r"\d{1,2}:\d{2}")
 #: 1970 began on a Thursday.
 THURSDAY = 3 * 86_400
 
@@ -107,6 +114,8 @@ def read_series(
     Raises:
         TableError: no column is a time or a number, or several could be the value.
     """
+    if time_column is None:
+        table = _with_clock(table)
     time_at, times = _time_column(table, time_column, zone)
     value_at, values = _value_column(table, value_column, time_at)
     series = SeriesFile(
@@ -162,6 +171,19 @@ def _time_column(
     return next((n for n in range(len(table.columns) - 1) if _counts(table.column(n))), None), None
 
 
+def _with_clock(table: Table) -> Table:
+    """The table with a column of times, where day and clock stand in two."""
+    days, clocks = _by_name(table, DAY_NAMES), _by_name(table, CLOCK_NAMES)
+    if not days or not clocks or not all(_CLOCK.match(cell) for cell in table.column(clocks[0])[:100]):
+        return table
+    cells = zip(table.column(days[0]), table.column(clocks[0]), strict=True)
+    rows = [
+        Row(row.line, [f"{day} {clock}", *row.cells])
+        for row, (day, clock) in zip(table.rows, cells, strict=True)
+    ]
+    return Table(table.name, ["timestamp", *table.columns], table.has_header, rows)
+
+
 def _no_times(table: Table, column: int) -> TableError:
     first = next((cell for cell in table.column(column) if cell), "")
     return TableError(
@@ -187,7 +209,8 @@ def _value_column(table: Table, name: str | None, time_at: int | None) -> tuple[
             )
             raise TableError(message)
         return column, values
-    read = {n: read_numbers(table.column(n)) for n in range(len(table.columns)) if n != time_at}
+    others = [n for n, column in enumerate(table.columns) if column.lower() not in NO_VALUES and n != time_at]
+    read = {n: read_numbers(table.column(n)) for n in others}
     numeric = {n: values for n, values in read.items() if _is_numeric(values)}
     named = [n for n in _by_name(table, VALUE_NAMES) if n in numeric]
     if named:
