@@ -50,6 +50,21 @@ def configuration(topic: str) -> str:
     # Producers in tests pause; what they have not sent yet must not be called late.
     idle_timeout = "PT10M"
 
+    [calendars.germany]
+    commercial = true
+    where = {{ marketplace = "DE" }}
+    [[calendars.germany.occasions]]
+    name = "Sale"
+    start = 2025-11-24T05:00:00
+    duration = "PT1H"
+
+    [calendars.maintenance]
+    mode = ["do-not-learn", "do-not-alert"]
+    [[calendars.maintenance.occasions]]
+    name = "Maintenance"
+    start = 2025-11-24T03:00:00Z
+    duration = "PT10M"
+
     [[detectors]]
     name = "shop"
     source = "shop"
@@ -57,6 +72,11 @@ def configuration(topic: str) -> str:
     lateness = "PT20S"
     dimensions = ["platform", "marketplace"]
     funnel = ["views", "checkouts", "orders"]
+    calendars = ["germany", "maintenance"]
+    timezones = [
+      {{ where = {{ marketplace = "DE" }}, timezone = "Europe/Berlin" }},
+      {{ where = {{ marketplace = "US" }}, timezone = "America/New_York" }},
+    ]
     measures = [
       {{ name = "views", aggregation = "count", where = {{ event = "view" }} }},
       {{ name = "checkouts", aggregation = "count", where = {{ event = "checkout" }} }},
