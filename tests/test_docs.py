@@ -163,8 +163,8 @@ def test_every_command_that_a_document_calls_exists() -> None:
                 continue
             command = main.get_command(click.Context(main), called[1])
             assert command is not None, f"{path.name}: {line}"
-            for name in called[2].split()[:1] if isinstance(command, click.Group) else ():
-                command = command.get_command(click.Context(main), name)
+            if isinstance(command, click.Group) and (name := called[2].split()[:1]):
+                command = command.get_command(click.Context(main), *name)
                 assert command is not None, f"{path.name}: {line}"
             known = {"--help", *(option for parameter in command.params for option in parameter.opts)}
             assert set(re.findall(r"(?<= )--?[a-z][a-z-]*", called[2])) <= known, f"{path.name}: {line}"
