@@ -69,7 +69,9 @@ class Alerter:
             members = rule.matching(group.members)
             if not rule.provisional or not any(map(rule.asks_for, members)):
                 continue
-            if self._foretold(rule, members) is None:
+            # Each shard tells what it sees of an incident, and sees more of it the next time.
+            places = [early.dimensions for _, early in self._early(rule)]
+            if not any(_overlap(place, member.dimensions) for place in places for member in members):
                 alert = _opened(rule, group, members)
                 alert = msgspec.structs.replace(alert, provisional=True, summary=f"so far: {alert.summary}")
                 self._told[_key(rule, group)] = Told(1, alert.severity, alert.members_total, alert)
@@ -83,14 +85,16 @@ class Alerter:
                 del self._told[key]
                 yield _ended(alert, alert.end, "withdrawn", f"withdrawn: {alert.summary}")
 
+    def _early(self, rule: _Rule) -> list[tuple[str, Alert]]:
+        """What a rule has told early and was not confirmed yet, by its key."""
+        told = ((key, told.alert) for key, told in self._told.items() if told.alert.provisional)
+        return [(key, alert) for key, alert in told if alert.rule == rule.name]
+
     def _foretold(self, rule: _Rule, members: Sequence[Anomaly]) -> str | None:
-        """The key of what a rule has told of the same early; None where there is nothing."""
+        """The key of what was told early of one of these; None where there is nothing."""
         series = [(member.measure, member.dimensions) for member in members]
-        for key, told in self._told.items():
-            alert = told.alert
-            if alert.provisional and alert.rule == rule.name and (alert.measure, alert.dimensions) in series:
-                return key
-        return None
+        early = (key for key, alert in self._early(rule) if (alert.measure, alert.dimensions) in series)
+        return next(early, None)
 
     def save(self) -> dict[str, Told]:
         """The state as it is stored."""
@@ -139,6 +143,11 @@ def _summary(detector: str, members: Sequence[Anomaly], total: int) -> str:
     if first.direction == "stopped":
         return f"no events for {detector} any more, severity {first.severity:.0f}"
     return anomaly_in_words(first) + (f"; {total - 1} more series with it" if total > 1 else "")
+
+
+def _overlap(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
+    """Whether one place holds the other."""
+    return a.items() <= b.items() or b.items() <= a.items()
 
 
 def _key(rule: _Rule, group: AnomalyGroup) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -35,8 +36,8 @@ def group(*members: Anomaly, total: int | None = None, **changes: Any) -> Anomal
     return msgspec.structs.replace(opened, **changes)
 
 
-def closed(*members: Anomaly) -> AnomalyGroup:
-    return group(*members or (anomaly(),), status="closed", end=utc(ms("12:20")))
+def closed(*members: Anomaly, **changes: Any) -> AnomalyGroup:
+    return group(*members or (anomaly(),), status="closed", end=utc(ms("12:20")), **changes)
 
 
 def tell(alerter: Alerter, *groups: AnomalyGroup) -> list[Alert]:
@@ -119,6 +120,53 @@ def test_a_measure_that_is_more_sensitive_is_told_of_sooner() -> None:
     (alert,) = tell(Alerter(shop, [RULE]), group(anomaly(69.9), anomaly(50.0, "revenue")))
 
     assert (alert.measure, alert.severity) == ("orders", 69.9)
+
+
+# Early.
+
+EARLY = msgspec.structs.replace(RULE, provisional=True)
+
+
+def test_what_is_told_early_is_confirmed_under_the_same_id() -> None:
+    alerter = Alerter(SHOP, [EARLY])
+    (early,) = alerter.foresee(group(anomaly(dimensions={})))
+
+    alerts = tell(alerter, group(anomaly(), anomaly(dimensions={}), id="g2"), closed(anomaly(), id="g2"))
+
+    assert (early.kind, early.provisional, early.summary[:7]) == ("OPENED", True, "so far:")
+    assert [(alert.kind, alert.group, alert.provisional, alert.reason) for alert in alerts] == [
+        ("UPDATED", "g1", False, None),
+        ("CLOSED", "g1", False, "over"),
+    ]
+    assert list(alerter.withdraw(early.start)) == []
+
+
+def test_what_does_not_come_true_is_withdrawn_when_its_interval_is_over() -> None:
+    alerter = Alerter(SHOP, [EARLY])
+    (early,) = alerter.foresee(group(anomaly()))
+
+    assert list(alerter.withdraw(early.start - timedelta(minutes=1))) == []
+    assert tell(alerter, group(anomaly(measure="revenue"), id="g2"))[0].group == "g2"
+    (over,) = alerter.withdraw(early.start)
+
+    assert (over.kind, over.reason, over.group, over.revision) == ("CLOSED", "withdrawn", "g1", 2)
+    assert list(alerter.withdraw(early.start)) == []
+
+
+def test_an_incident_that_two_shards_see_is_told_early_once() -> None:
+    alerter = Alerter(SHOP, [EARLY])
+    web, tv = ({"platform": name} for name in ("web", "tv"))
+    told = [
+        list(alerter.foresee(group(anomaly(dimensions=place), id=f"g{n}")))
+        for n, place in enumerate([web, {}, {**web, "marketplace": "DE"}, tv])
+    ]
+
+    assert [len(alerts) for alerts in told] == [1, 0, 0, 1]
+
+
+def test_a_rule_that_does_not_ask_hears_nothing_early() -> None:
+    assert list(Alerter(SHOP, [RULE]).foresee(group(anomaly()))) == []
+    assert list(Alerter(SHOP, [EARLY]).foresee(group(anomaly(69.9)))) == []
 
 
 # To whom.
