@@ -18,7 +18,7 @@ from detectors.bars import FLOOR
 from detectors.config import Detector
 from detectors.locales import Locale, Reading
 from detectors.models import MODELS
-from detectors.models.base import Assessment, Column, Flags
+from detectors.models.base import Assessment, Column, Flags, Model
 from detectors.severity import surprise
 from detectors.state import Array
 
@@ -167,6 +167,11 @@ class Block:
         table.surprise[alarmed] = CERTAIN
         table.grounds[alarmed] = _ALWAYS_THERE
         return table
+
+    def model_of(self, measure: str, seat: int) -> tuple[Model, int]:
+        """The model of a measure, and which of its series is that of a seat."""
+        part = next(part for part in self._modelled if measure in part.measures)
+        return part.model, seat * len(part.measures) + part.measures.index(measure)
 
     def save(self) -> BlockState:
         """The state as it is stored."""

@@ -14,7 +14,8 @@ from detectors.closing import Closer
 from detectors.config import Config, Detector
 from detectors.folding import Fold
 from detectors.grouping import Grouper, shortened
-from detectors.records import Alert, AnomalyGroup, Event, IntervalScores, Partial, Watermark
+from detectors.models.base import Model
+from detectors.records import Alert, AnomalyGroup, Event, IntervalScores, Partial, Place, Watermark
 from detectors.scorer import Scorer
 
 Outcome = IntervalScores | AnomalyGroup | Alert
@@ -32,6 +33,10 @@ class Detection:
         self._lanes = {detector.name: _Lane(config, detector) for detector in config.detectors}
         #: Records whose event time could not be believed: source, partition and why.
         self.refused: list[tuple[str, int, Refused]] = []
+
+    def model_of(self, detector: str, measure: str, place: Place) -> tuple[Model, int] | None:
+        """The model of a series, and which of its series that is; None where there is none."""
+        return self._lanes[detector].model_of(measure, place)
 
     def feed(
         self, source: str, partition: int, offsets: Sequence[int], events: Sequence[Event]
@@ -67,6 +72,10 @@ class _Lane:
         ]
         self._grouper = Grouper(detector, rules)
         self._alerter = Alerter(detector, rules)
+
+    def model_of(self, measure: str, place: Place) -> tuple[Model, int] | None:
+        found = (scorer.model_of(measure, place) for _, scorer in self._shards)
+        return next((model for model in found if model is not None), None)
 
     def take(self, record: Partial | Watermark) -> Iterator[Outcome]:
         closer, scorer = self._shards[record.shard]

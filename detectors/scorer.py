@@ -21,7 +21,7 @@ from detectors.explaining import STOPPED, TOGETHER, explained
 from detectors.holding import Holds
 from detectors.joints import Joints, JointState
 from detectors.locales import Locale, Locales, Reading
-from detectors.models.base import Column, Flags
+from detectors.models.base import Column, Flags, Model
 from detectors.overlap import level
 from detectors.places import shard_of
 from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
@@ -201,6 +201,14 @@ class Scorer:
                 for n, reading in days.items()
             },
         )
+
+    def model_of(self, measure: str, place: Place) -> tuple[Model, int] | None:
+        """The model of a series, and which of its series that is; None where it has no row."""
+        row = self.admission.rows.get(place)
+        if row is None:
+            return None
+        block, seat = self._seating.seat_of(row)
+        return block.model_of(measure, seat)
 
     def save(self) -> tuple[ScorerState, Iterator[BlockState]]:
         """The state as it is stored: one block at a time, for together they may be large."""

@@ -80,6 +80,10 @@ class Seating:
         self._blocks[number].rows[seats] = rows
         self._block[rows], self._seat[rows] = number, seats
 
+    def seat_of(self, row: int) -> tuple[Block, int]:
+        """Where a row sits."""
+        return self._blocks[self._block[row]], int(self._seat[row])
+
     def filled(self, came: Column) -> Column:
         """The value of every series of an interval, row by row, where NaN came for some.
 

@@ -1,0 +1,92 @@
+"""What a model believes about one of its series, in the unit of its values: for people who ask.
+
+Read from what the model saves, and so from what it goes on from after a restart.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.models.base import Model
+from detectors.models.columns import SIGMA
+from detectors.models.seasonal import Seasonal
+
+#: The candidates of the fast mixture, in its order.
+CANDIDATES = ("level", "day", "week", "day, scaled", "week, scaled", "echo of the last values")
+#: What is looked at in a value, in the order of tails.
+EVIDENCE = (
+    "point above", "point below", "mean of some above", "mean of some below", "mean of hours above",
+    "mean of hours below", "level above", "level below", "step",
+)  # fmt: skip
+#: Weights are the sixth power of accuracy, as in `mixture`.
+POWER = 6
+
+_ROOT = float(np.sqrt(3 / 8))
+
+
+def beliefs(model: Model, series: int) -> dict[str, Any]:
+    """What a model believes about a series; of other models than `seasonal`, its state as it is.
+
+    >>> model = Seasonal(interval_seconds=3600)
+    >>> model.grow(1)
+    >>> beliefs(model, 0)
+    {}
+    """
+    state = {name: array[..., series] for name, array in model.save().items()}
+    if not isinstance(model, Seasonal):
+        return {name: value.tolist() for name, value in state.items()}
+    return _seasonal(state) if state["series.count"] else {}
+
+
+def _seasonal(state: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    is_signed = bool(state["series.negative"])
+    level, scale = float(state["series.fast"]), SIGMA * float(state["fast.scale"])
+    whole, count = float(state["series.whole"]), float(state["series.count"])
+    return {
+        "level": _in_unit(level, is_signed=is_signed),
+        "level of the last day": _in_unit(float(state["series.slow"]), is_signed=is_signed),
+        "usual size": _in_unit(float(state["series.magnitude"]), is_signed=is_signed),
+        "deviation": 2 * (abs(level) + _ROOT) * scale,
+        "kind": "counts" if whole >= min(count, 20) else "a gauge",
+        "values": int(count),
+        "missing": int(state["series.missing"]),
+        "gaps": int(state["series.gaps"]),
+        "weights": _weights(state),
+        "day": _table(state, "day", is_signed=is_signed),
+        "week": _table(state, "week", is_signed=is_signed),
+        "thresholds": dict(zip(EVIDENCE, _rounded(state["tails.threshold"]), strict=True)),
+    }
+
+
+def _weights(state: dict[str, NDArray[Any]]) -> dict[str, float]:
+    """The share that each candidate has in the forecast, those that know something."""
+    known = np.ones(len(CANDIDATES), dtype=np.bool_)
+    known[[1, 3]] = (state["seasons.day_visits"] > 1).mean() > 0.5
+    known[[2, 4]] = (state["seasons.week_visits"] > 1).mean() > 0.5
+    known[5] = state["series.count"] > 30
+    error = np.where(known, state["fast.error"] + 1e-6 * state["series.magnitude"] + 1e-9, np.inf)
+    weight = (error.min() / error) ** POWER
+    shares = zip(CANDIDATES, (weight / weight.sum()).tolist(), strict=True)
+    return {name: round(share, 3) for name, share in shares if share >= 0.001}
+
+
+def _table(state: dict[str, NDArray[Any]], season: str, *, is_signed: bool) -> list[float | None]:
+    """What is usual at each time of a season, None where that is not known yet."""
+    means, visits = state[f"seasons.{season}"].tolist(), state[f"seasons.{season}_visits"].tolist()
+    return [
+        _in_unit(mean, is_signed=is_signed) if times > 1 else None
+        for mean, times in zip(means, visits, strict=True)
+    ]
+
+
+def _in_unit(x: float, *, is_signed: bool) -> float:
+    """From roots to the unit of the value."""
+    value = float(np.copysign(abs(x) * (abs(x) + 2 * _ROOT), x))
+    return float(f"{value if is_signed else max(value, 0.0):.6g}")
+
+
+def _rounded(column: NDArray[Any]) -> list[float]:
+    return [float(f"{value:.4g}") for value in column.tolist()]
