@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Raised by one when stored bytes change their meaning; then a migration is written.
-VERSION = 2
+VERSION = 3
 
 #: How numpy writes the types of truth values, whole numbers and floats.
 _NUMBERS = re.compile(r"[<>|=][biuf]\d{1,2}")

@@ -125,3 +125,47 @@ def test_what_was_called_off_is_no_occasion() -> None:
 def test_what_cannot_be_read_is_refused_by_name(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         occasions(text)
+
+
+OUTLOOK = r"""BEGIN:VCALENDAR
+PRODID:-//Microsoft Corporation//Outlook 16.0 MIMEDIR//EN
+VERSION:2.0
+METHOD:PUBLISH
+BEGIN:VTIMEZONE
+TZID:W. Europe Standard Time
+BEGIN:STANDARD
+DTSTART:16011028T030000
+RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10
+TZOFFSETFROM:+0200
+TZOFFSETTO:+0100
+END:STANDARD
+BEGIN:DAYLIGHT
+DTSTART:16010325T020000
+RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=3
+TZOFFSETFROM:+0100
+TZOFFSETTO:+0200
+END:DAYLIGHT
+END:VTIMEZONE
+BEGIN:VEVENT
+CLASS:PUBLIC
+DTSTART;TZID="W. Europe Standard Time":20260301T100000
+DTEND;TZID="W. Europe Standard Time":20260301T110000
+RRULE:FREQ=MONTHLY;COUNT=3
+SUMMARY;LANGUAGE=en:Database\, first of the month
+UID:040000008200E00074C5B7101A82E008
+BEGIN:VALARM
+TRIGGER:-PT15M
+ACTION:DISPLAY
+DESCRIPTION:Reminder
+END:VALARM
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_a_time_zone_may_be_the_file_s_own() -> None:
+    assert times(OUTLOOK, NEW_YORK) == [
+        ("Database, first of the month", "03-01 04:00", "03-01 05:00"),
+        ("Database, first of the month", "04-01 04:00", "04-01 05:00"),
+        ("Database, first of the month", "05-01 04:00", "05-01 05:00"),
+    ]
