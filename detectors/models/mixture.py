@@ -31,6 +31,8 @@ class Forecast:
 
     candidates: Lines
     valid: NDArray[np.bool_]
+    #: How much each candidate counts, against the best of them.
+    weight: Lines
     expected: Column
     residual: Column
 
@@ -80,7 +82,7 @@ class Mixture(Columns):
         accuracy *= accuracy
         weight = accuracy * accuracy * accuracy
         expected = _sum(weight * lines) / _sum(weight)
-        return Forecast(lines, valid, expected, x - expected)
+        return Forecast(lines, valid, weight, expected, x - expected)
 
     def learn(self, x: Column, forecast: Forecast, season: Season, scale: Column, gain: Gain) -> Column:
         """Take in a value; the residual as far as it is believed comes back."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detectors.models.base import Assessment, Column, Flags, Moment
 from detectors.models.columns import SIGMA, Columns, Gain, Lines, Three, Two, clip, follow
+from detectors.models.grounds import CANDIDATES, EVIDENCE, MISSING, basis_in_words
 from detectors.models.mixture import SCALE, Forecast, Mixture
 from detectors.models.seasons import DAY, Season, Seasons
 from detectors.models.tails import LINES, Rarity, Tails
@@ -114,6 +115,13 @@ class SeasonalAssessment(Assessment):
     mean: Lines
     rarity: Rarity
     gap: Column
+
+    def grounds(self, series: int) -> tuple[str, ...]:
+        """The kind of evidence that is the most surprising, and the candidates that carry weight."""
+        evidence = MISSING
+        if self.given.seen[series]:
+            evidence = EVIDENCE[int(_weighed(self.rarity.nats[:, [series]]).argmax())]
+        return evidence, basis_in_words(CANDIDATES, self.fast.weight[:, series].tolist())
 
 
 class Seasonal:
@@ -282,8 +290,7 @@ class Seasonal:
 
     def _surprise(self, given: _Given, rarity: Rarity, gap: Column) -> Column:
         """The most surprising evidence, in nats; NaN while there is nothing to say."""
-        nats = rarity.nats.copy()
-        nats[2:4] *= MEAN_WEIGHT
+        nats = _weighed(rarity.nats)
         # A gap is rare by the point, and told by the day as all else.
         told = np.where(given.seen, nats.max(axis=0), gap - np.log(self._points_a_day))
         surprise = np.minimum(told - self._handicap(), HIGHEST)
@@ -353,6 +360,13 @@ class Seasonal:
         state.missing += ~seen
         state.gap, state.mean, state.previous = known.gap, known.mean, x
         state.count += seen
+
+
+def _weighed(nats: Lines) -> Lines:
+    """Surprise of each kind of evidence, where the means of some points count a little more."""
+    weighed = nats.copy()
+    weighed[2:4] *= MEAN_WEIGHT
+    return weighed
 
 
 def _half_life(points: float, least: float) -> float:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from detectors.alerting import Alerter
 from detectors.config import AlertRule, Detector, Measure
 from detectors.explaining import STOPPED, TOGETHER, explained
 from detectors.grouping import Grouper
 from detectors.locales import Reading
 from detectors.models.base import Moment
+from detectors.models.grounds import CANDIDATES, EVIDENCE
+from detectors.models.tails import LINES
 from detectors.records import Alert, IntervalScores, Place
 from detectors.scorer import Scorer
 from tests.detectors.builders import MINUTE, detector, interval, ms
@@ -30,6 +34,19 @@ def test_only_what_is_surprising_says_why() -> None:
 
     assert [scores.why for scores in ordinary if max(scores.severity) < 30] == [{}] * len(ordinary)
     assert fall.row(0).why[0].endswith("such intervals")
+
+
+def test_a_surprising_score_says_what_is_unusual_and_from_what_it_was_expected() -> None:
+    *_, fall = run(detector(), 0.0)
+
+    _, evidence, basis = fall.row(0).why
+    assert evidence == "a step from the interval before"
+    assert re.fullmatch(r"expected from \w.* \(\d+ %\).*", basis)
+
+
+def test_there_are_words_for_all_that_the_default_model_looks_at() -> None:
+    assert len(EVIDENCE) == LINES
+    assert len(CANDIDATES) == 6
 
 
 def test_what_is_held_back_says_by_what() -> None:

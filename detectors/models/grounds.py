@@ -1,0 +1,36 @@
+"""What a mixture of forecasts knows of a surprising value, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: The lines of deviations that `seasonal` looks at, and that there is no value.
+EVIDENCE = (
+    "far above the forecast", "far below the forecast",
+    "above the forecast for some intervals", "below the forecast for some intervals",
+    "above the forecast for hours", "below the forecast for hours",
+    "far above its level of late", "far below its level of late",
+    "a step from the interval before",
+)  # fmt: skip
+MISSING = "no value, in a series that hardly ever lacks one"
+#: The candidates of its mixture. A season counts as one, shifted to the level of now or scaled to it.
+CANDIDATES = (
+    "the level of now", "the time of day", "the hour of the week", "the time of day", "the hour of the week",
+    "the last values",
+)  # fmt: skip
+#: Candidates of less weight than this are not named.
+LEAST_SHARE = 0.1
+
+
+def basis_in_words(names: Sequence[str], weights: Sequence[float]) -> str:
+    """From what a forecast comes: what carries weight, the heaviest first; candidates of a name are one.
+
+    >>> basis_in_words(["the level", "the hour", "the day", "the hour"], [2, 3, 0, 5])
+    'expected from the hour (80 %), the level (20 %)'
+    """
+    share = dict.fromkeys(names, 0.0)
+    for name, weight in zip(names, weights, strict=True):
+        share[name] += weight / sum(weights)
+    heaviest = sorted(share, key=lambda name: -share[name])
+    told = [f"{name} ({100 * share[name]:.0f} %)" for name in heaviest if share[name] >= LEAST_SHARE]
+    return f"expected from {', '.join(told)}"
