@@ -57,9 +57,13 @@ class Seating:
         self._block, self._seat = (np.concatenate([column, blank]) for column in (self._block, self._seat))
 
     def _sit(self, locale: Locale, rows: Rows) -> None:
-        """Give rows the first free seats of a locale; the last block grows, and there may be more."""
+        """Give rows the first free seats of a locale; blocks grow, and there may be more.
+
+        A block that nobody sits in is free for any locale: places that come and go do not add up.
+        """
         for number, block in enumerate(self._blocks):
-            if block.locale is locale and len(rows):
+            if len(rows) and (block.locale is locale or (block.rows < 0).all()):
+                block.locale = locale
                 free = np.flatnonzero(block.rows < 0)[: len(rows)]
                 block.reset(free)
                 self._take(number, free, rows[: len(free)])

@@ -122,6 +122,16 @@ def test_a_mode_says_what_is_done(mode: Any, special: bool, learns: bool, held: 
     assert (plain.moment.special, plain.learns, plain.held_by) == (False, True, None)
 
 
+def test_half_an_hour_is_no_hour() -> None:
+    zone = "Australia/Lord_Howe"
+    summer_ends = hour(2026, 4, 5, 1, zone=zone)
+    next_one = Interval("shop", summer_ends.end, summer_ends.end + 30 * 60_000, 1, [], [], {})
+    locale = locales(timezone=zone).total
+
+    assert Intervals(timedelta(hours=1), zone).end(next_one.start) == next_one.end
+    assert [locale.read(one).moment.special for one in (summer_ends, next_one)] == [False, True]
+
+
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York"])
 def test_an_interval_of_another_length_is_special(zone: str) -> None:
     months = {"Europe/Berlin": ((3, 29), (10, 25)), "America/New_York": ((3, 8), (11, 1))}[zone]

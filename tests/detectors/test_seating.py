@@ -87,12 +87,14 @@ def test_a_place_that_takes_the_row_of_one_of_another_locale_starts_afresh(
     for minute in range(30):
         crowded.score(at(minute, [*berlin]))
 
+    before = crowded.state_bytes
+
     told = [by_place(crowded.score(at(minute, [*tokyo]))) for minute in range(30, 60)]
 
     fresh = scorer()
     again = [by_place(fresh.score(at(minute, [*tokyo]))) for minute in range(34, 60)]
     assert told[4:] == again
-    assert crowded.series == 4
+    assert (crowded.series, crowded.state_bytes) == (4, before)
 
 
 @pytest.mark.parametrize("every", [1, 7])
