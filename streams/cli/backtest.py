@@ -128,7 +128,7 @@ class _Past:
 
     def run(self, inputs: Sequence[Path]) -> Iterator[Outcome]:
         """Everything that comes of it."""
-        what, tally, refused = self._what, self.tally, Counter[str]()
+        what, refused = self._what, Counter[str]()
         source = what.sources[self._source]
         format_ = make_format(self._source, source, what.fields_of(self._source))
         detection, offset = Detection(what), 0
@@ -140,13 +140,21 @@ class _Past:
                 self.examples.setdefault(error.reason, f"{where}: {error}")
             yield from map(self._taken, detection.feed(self._source, 0, [offset + r for r in rows], events))
             offset += len(batch)
+            self._count(detection, refused)
         yield from map(self._taken, detection.finish())
+        self._count(detection, refused)
+        self.tally.refused = dict(refused)
+
+    def _count(self, detection: Detection, refused: Counter[str]) -> None:
+        """Take what was left out of it, so that it does not pile up."""
         fold = detection.folds[self._source, 0]
-        tally.events, tally.late = fold.events, len(fold.late)
+        self.tally.events = fold.events
+        self.tally.late += len(fold.late)
+        fold.late.clear()
         for _, _, reason in detection.refused:
             refused[reason.reason] += 1
             self.examples.setdefault(reason.reason, reason.detail)
-        tally.refused = dict(refused)
+        detection.refused.clear()
 
     def _taken(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, IntervalScores):

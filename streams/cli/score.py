@@ -260,7 +260,7 @@ def _said(value: float) -> str:
 
 
 def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}"
+    return "" if value is None else _said(float(f"{value:.7g}"))
 
 
 def _complain(series: SeriesFile) -> None:

@@ -143,8 +143,8 @@ def _find_interval(series: SeriesFile, asked: timedelta | None) -> None:
     if repeated and asked is None:
         message = (
             f"{series.name}: most times are there more than once ({len(series.samples):,} rows, "
-            f"{len(times):,} times): several series in one file? Give one, or join them by --interval and "
-            "--aggregation"
+            f"{len(times):,} times): several series in one file? Give one, join them by --interval and "
+            "--aggregation, or take lookalive backtest, which has dimensions"
         )
         raise TableError(message)
     series.interval = asked or timedelta(milliseconds=usual)
@@ -199,9 +199,10 @@ def _joined(series: SeriesFile, order: Sequence[int], length: int) -> Iterator[l
 
 
 def _single(series: SeriesFile, order: Sequence[int], length: int) -> Iterator[list[int]]:
+    closest = length / 2 if series.regular else 1
     members: list[int] = []
     for n in order:
-        if members and 2 * (series.samples[n].time.ms - series.samples[members[0]].time.ms) >= length:
+        if members and series.samples[n].time.ms - series.samples[members[0]].time.ms >= closest:
             yield members
             members = []
         members.append(n)

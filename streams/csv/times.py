@@ -17,6 +17,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 #: Smaller numbers are no time since 1970, but count rows.
 LEAST_EPOCH = 1e8
+#: How much of a millisecond numbers are, by how large they are.
+UNITS = ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3))
+#: What is told of lies between the years 1000 and 9000: beyond, there is no room for zones and intervals.
+EARLIEST, LATEST = -30_610_224_000_000, 221_845_392_000_000
 #: Cells from which the form is told.
 SAMPLE = 300
 #: A form must read so many of them.
@@ -29,7 +33,7 @@ _DAYS = (
 )  # fmt: skip
 _CLOCKS = ("", "%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%H", "%H%M%S")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
-_BEGINS_LIKE_TIME = re.compile(r"\d|[A-Z][a-z]{2,8},? \d")
+_BEGINS_LIKE_TIME = re.compile(r"\d|[A-Z][a-z]{2,8}[, -]+\d")
 _UTC_IN_WORDS = re.compile(r"\s*(UTC|GMT)$")
 
 
@@ -82,20 +86,14 @@ def _since_1970(cells: Sequence[str], zone: ZoneInfo | None) -> list[Time | None
     middle = known[len(known) // 2]
     if middle < LEAST_EPOCH:
         return None
-    unit = next(
-        unit for most, unit in ((1e11, 1e3), (1e14, 1.0), (1e17, 1e-3), (1e20, 1e-6)) if middle < most
-    )
+    unit = next((unit for most, unit in UNITS if middle < most), 1e-6)
     return [None if number is None else _at(number * unit, zone) for number in numbers]
 
 
 def _at(ms: float, zone: ZoneInfo | None) -> Time | None:
-    instant = round(ms)
-    if zone is None:
-        return Time(instant, 0)
-    try:
-        return _seen_from(EPOCH + instant * MILLISECOND, zone)
-    except OverflowError:
+    if not EARLIEST <= ms <= LATEST:
         return None
+    return _seen_from(EPOCH + round(ms) * MILLISECOND, zone)
 
 
 def _best(sample: Sequence[str]) -> Reader | None:
@@ -103,6 +101,8 @@ def _best(sample: Sequence[str]) -> Reader | None:
     if all(_reads(_iso, cell) for cell in sample):
         # By far the most frequent one, and the others are a thousand.
         return _iso
+    if not any(map(looks_like_time, sample[:5])):
+        return None
     best, best_rank = None, (MOST_OF * len(sample), 0)
     for reader in _readers():
         if not any(_reads(reader, cell) for cell in sample[:5]):
@@ -141,9 +141,10 @@ def _form(form: str) -> Reader:
 
 
 def _forms(day: str, clock: str) -> Iterator[Reader]:
-    for between in (" ", "T", ":") if clock else ("",):
-        for zone in ("", "%z", " %z") if clock else ("",):
-            yield _form(f"{day}{between}{clock}{zone}")
+    # What web servers write has a colon between day and clock.
+    for between in (" ", ":") if day == "%d/%b/%Y" else (" ",):
+        for zone in ("", " %z", "%z") if "%S" in clock else ("",):
+            yield _form(f"{day}{between}{clock}{zone}".strip())
 
 
 _FORMS: list[Reader] = [
@@ -163,7 +164,7 @@ def _read(cells: Sequence[str], reader: Reader, zone: ZoneInfo | None) -> Iterat
     last: int | None = None
     for cell in cells:
         time = _reads(reader, cell)
-        if time is None:
+        if time is None or not 1000 <= time.year < 9000:
             yield None
             continue
         if time.tzinfo is not None:
