@@ -19,6 +19,7 @@ from detectors.models import MODELS
 from detectors.models.base import Moment
 from detectors.records import Alert, IntervalScores, Phase, Score
 from detectors.severity import severity
+from detectors.words import rarity_in_words
 
 NAME = "series"
 
@@ -60,13 +61,16 @@ class OneSeries:
     def _score(self, start: datetime, moment: Moment, value: float) -> Score:
         assessment = self._model.assess(moment, np.array([value]))
         self._model.learn(assessment)
+        severe = round(float(severity(assessment.surprise)[0]), 1)
         phase: Phase = "learning" if assessment.learning[0] else "active"
+        why: tuple[str, ...] = ()
+        if severe >= FLOOR:
+            why = rarity_in_words(severe, self._interval), *assessment.grounds(0)
         return Score(
             NAME, start, start + self._interval, "value", (),
             _optional(value), _optional(assessment.expected[0]), _optional(assessment.lower[0]),
             _optional(assessment.upper[0]), _optional(assessment.scale[0]),
-            round(float(severity(assessment.surprise)[0]), 1), round(float(assessment.confidence[0]), 3),
-            phase,
+            severe, round(float(assessment.confidence[0]), 3), phase, why=why,
         )  # fmt: skip
 
     def _tell(self, score: Score) -> Alert | None:
@@ -92,5 +96,5 @@ def _scores(score: Score) -> IntervalScores:
         [score.measure], [score.place],
         [score.value], [score.expected], [score.lower], [score.upper], [score.scale],
         [score.severity], [score.confidence], [score.phase],
-        held_by={} if score.held_by is None else {0: score.held_by},
+        held_by={} if score.held_by is None else {0: score.held_by}, why={0: score.why},
     )  # fmt: skip

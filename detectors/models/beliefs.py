@@ -12,15 +12,9 @@ from numpy.typing import NDArray
 
 from detectors.models.base import Model
 from detectors.models.columns import SIGMA
+from detectors.models.grounds import CANDIDATES, EVIDENCE
 from detectors.models.seasonal import Seasonal
 
-#: The candidates of the fast mixture, in its order.
-CANDIDATES = ("level", "day", "week", "day, scaled", "week, scaled", "echo of the last values")
-#: What is looked at in a value, in the order of tails.
-EVIDENCE = (
-    "point above", "point below", "mean of some above", "mean of some below", "mean of hours above",
-    "mean of hours below", "level above", "level below", "step",
-)  # fmt: skip
 #: Weights are the sixth power of accuracy, as in `mixture`.
 POWER = 6
 
@@ -62,15 +56,17 @@ def _seasonal(state: dict[str, NDArray[Any]]) -> dict[str, Any]:
 
 
 def _weights(state: dict[str, NDArray[Any]]) -> dict[str, float]:
-    """The share that each candidate has in the forecast, those that know something."""
+    """The share that each candidate has in the forecast, of those that know something."""
     known = np.ones(len(CANDIDATES), dtype=np.bool_)
     known[[1, 3]] = (state["seasons.day_visits"] > 1).mean() > 0.5
     known[[2, 4]] = (state["seasons.week_visits"] > 1).mean() > 0.5
     known[5] = state["series.count"] > 30
     error = np.where(known, state["fast.error"] + 1e-6 * state["series.magnitude"] + 1e-9, np.inf)
     weight = (error.min() / error) ** POWER
-    shares = zip(CANDIDATES, (weight / weight.sum()).tolist(), strict=True)
-    return {name: round(share, 3) for name, share in shares if share >= 0.001}
+    shares = dict.fromkeys(CANDIDATES, 0.0)
+    for name, share in zip(CANDIDATES, (weight / weight.sum()).tolist(), strict=True):
+        shares[name] += share
+    return {name: round(share, 3) for name, share in shares.items()}
 
 
 def _table(state: dict[str, NDArray[Any]], season: str, *, is_signed: bool) -> list[float | None]:

@@ -40,6 +40,8 @@ class OpenedAlert(msgspec.Struct, frozen=True):
     expected: float | None
     severity: float
     confidence: float
+    #: How unusual that is, and in which way, in words.
+    why: tuple[str, ...]
 
 
 class Summary(msgspec.Struct):
@@ -185,11 +187,9 @@ def command(
         refused=len(series.refused),
         missing=missing,
         alerts=[
-            OpenedAlert(
-                row.timestamp, row.score.value, row.score.expected, row.score.severity, row.score.confidence
-            )
+            OpenedAlert(row.timestamp, s.value, s.expected, s.severity, s.confidence, s.why)
             for row in scored
-            if row.alert
+            if row.alert and (s := row.score)
         ],
     )
     if output is not None and str(output) != "-":
@@ -289,7 +289,8 @@ def _tell(summary: Summary) -> None:
     _say(f"{summary.rows:,} rows of {summary.value_column} every {summary.interval}{refused}{missing}")
     for alert in summary.alerts[:SHOWN]:
         said = f"{number(alert.value)}, expected {number(alert.expected)}"
-        _say(f"{alert.timestamp}  {said}, severity {alert.severity:.0f}")
+        way = f": {alert.why[1]}" if len(alert.why) > 1 else ""
+        _say(f"{alert.timestamp}  {said}, severity {alert.severity:.0f}{way}")
     if len(summary.alerts) > SHOWN:
         _say(f"{len(summary.alerts) - SHOWN:,} more alerts")
     if not summary.alerts:
