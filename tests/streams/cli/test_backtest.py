@@ -217,3 +217,26 @@ def test_labels_that_cannot_be_used_are_refused(folder: Path, name: str, labels:
 
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+def test_score_opens_its_alerts_where_a_detector_of_one_series_would(tmp_path: Path) -> None:
+    random.seed(7)
+    values = [300 + 80 * (hour % 24 > 7) + random.gauss(0, 10) for hour in range(HOURS)]
+    for hour in (40, 120, 121, 122, 170, 200):
+        values[hour] /= 3
+    lines = [f"{at(hour)},{value:.2f}" for hour, value in enumerate(values)]
+    (tmp_path / "web.csv").write_text("timestamp,views\n" + "\n".join(lines) + "\n")
+    measure = 'measures = [{ name = "views", aggregation = "mean", field = "views" }]'
+    plain = CONFIGURATION.partition("dimensions")[0] + measure + CONFIGURATION.partition('"views" }]')[2]
+    (tmp_path / "lookalive.toml").write_text(plain)
+
+    of_detector = backtest(tmp_path, "--json", given="web.csv")
+    of_series = CliRunner().invoke(main, ["score", str(tmp_path / "web.csv"), "--json"])
+
+    alerts = [json.loads(line) for line in of_detector.stdout.splitlines()[:-1]]
+    opened = [alert for alert in alerts if alert["kind"] == "OPENED"]
+    said = json.loads(of_series.stdout)["alerts"]
+    assert [(a["value"], a["severity"], a["expected"]) for a in said] == [
+        (a["value"], a["severity"], a["expected"]) for a in opened
+    ]
+    assert len(said) >= 3
