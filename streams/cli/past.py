@@ -54,9 +54,9 @@ def _lines(path: Path, bar: Progress, task: TaskID) -> Iterator[Record]:
             lines = cast(BinaryIO, unpacked.enter_context(gzip.open(packed)))
         before = 0
         for number, line in enumerate(lines, 1):
-            if number % 1_000 == 0:
+            # Of a pipe nobody knows how long it is.
+            if number % 1_000 == 0 and packed.seekable():
                 bar.advance(task, packed.tell() - before)
                 before = packed.tell()
             if stripped := line.strip():
                 yield Record(path.name, number, stripped)
-        bar.advance(task, packed.tell() - before)
