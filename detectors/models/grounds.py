@@ -7,8 +7,8 @@ from collections.abc import Sequence
 #: The lines of deviations that `seasonal` looks at, and that there is no value.
 EVIDENCE = (
     "far above the forecast", "far below the forecast",
-    "above the forecast for some intervals", "below the forecast for some intervals",
-    "above the forecast for hours", "below the forecast for hours",
+    "above the forecast over the last intervals", "below the forecast over the last intervals",
+    "above the forecast over the last hours", "below the forecast over the last hours",
     "far above its level of late", "far below its level of late",
     "a step from the interval before",
 )  # fmt: skip
