@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detectors.bars import FLOOR
 from detectors.config import Detector
 from detectors.locales import Locale, Reading
-from detectors.models import MODELS
+from detectors.models import model_of
 from detectors.models.base import Assessment, Column, Flags, Model
 from detectors.severity import surprise
 from detectors.state import Array
@@ -193,9 +193,10 @@ class _Modelled:
 
     def __init__(self, name: str, detector: Detector) -> None:
         self.name = name
-        self.model = MODELS[name](detector.interval.total_seconds())
         self.columns = [m for m, measure in enumerate(detector.measures) if measure.model == name]
-        self.measures = [detector.measures[m].name for m in self.columns]
+        measures = [detector.measures[m] for m in self.columns]
+        self.model = model_of(measures, detector.interval.total_seconds())
+        self.measures = [measure.name for measure in measures]
 
     def save(self) -> ModelledState:
         arrays = {name: Array.of(array) for name, array in self.model.save().items()}

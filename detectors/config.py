@@ -23,6 +23,7 @@ Mode = Literal["expect", "do-not-learn", "do-not-alert"]
 
 Fill = Literal["zero", "previous", "gap", "ignore", "alarm"]
 NotNegative = Annotated[float, Meta(ge=0, le=1e15)]
+Limit = Annotated[float, Meta(ge=-1e15, le=1e15)]
 Sensitivity = Annotated[float, Meta(ge=0.0001, le=10_000)]
 Breach = Annotated[int, Meta(ge=1, le=100)]
 
@@ -97,6 +98,10 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     missing: Fill | None = None
     #: Name of the model that forecasts it.
     model: str = "seasonal"
+    #: For `model = "static"`: the lowest value that is in order.
+    lower: Limit | None = None
+    #: For `model = "static"`: the highest value that is in order.
+    upper: Limit | None = None
     #: What is told of: values `above` what was expected, values `below` it and missing ones, or `both`.
     direction: Literal["above", "below", "both"] = "both"
     #: How far from what was expected a value must be to be told of, in its own unit.

@@ -299,6 +299,11 @@ def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[s
         yield f"{where}: {measure.aggregation} reads no field; leave out field = {measure.field!r}"
     elif measure.aggregation not in NEEDS_NO_FIELD and measure.field is None:
         yield f'{where}: {measure.aggregation} needs a field, such as field = "amount"'
+    limits = measure.lower, measure.upper
+    if (measure.model == "static") == (limits == (None, None)):
+        yield f'{where}: lower and upper go with model = "static", which needs one of them or both'
+    elif measure.lower is not None and measure.upper is not None and measure.lower >= measure.upper:
+        yield f"{where}: lower must be less than upper"
     breaches, intervals = measure.breaches
     if breaches > intervals:
         yield f"{where}: breaches: {breaches} of {intervals} intervals cannot be off"
