@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from detectors.config import Detector
-from detectors.gathering import SeriesKey
+from detectors.gathering import MOST_ANOMALIES, SeriesKey
 from detectors.records import JOINT, Direction, Score
 
 
@@ -45,7 +45,7 @@ class Breaches:
         for key, severe_now in now.items():
             if self.suffices(severe_now):
                 told[key] = severe_now
-            elif key not in self.suspects:
+            elif key not in self.suspects and len(self.suspects) < MOST_ANOMALIES:
                 self.suspects[key] = Suspect(severe_now)
         for key, suspect in list(self.suspects.items()):
             breaches, intervals = self._asked_of(suspect.worst)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from detectors import state
+from detectors import breaches, state
 from detectors.config import AlertRule, Measure
 from detectors.grouping import Grouper, GrouperState
 from detectors.records import JOINT, AnomalyGroup, IntervalScores, Place
@@ -100,6 +100,16 @@ def test_a_restart_forgets_no_suspect() -> None:
 
     assert opened(told) == [4]
     assert shop.save().suspects == {}
+
+
+def test_there_are_no_more_suspects_than_anomalies_of_an_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(breaches, "MOST_ANOMALIES", 3)
+    shop = grouper()
+    for minute in range(3):
+        rows: dict[tuple[str, Place], Any] = {("latency", (f"p{minute}-{n}", None)): OFF for n in range(2)}
+        shop.group(scores(ms("12:00") + minute * MINUTE, rows))
+
+    assert len(shop.save().suspects) == 3
 
 
 def test_suspects_that_stay_as_they_should_be_are_forgotten() -> None:
