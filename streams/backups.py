@@ -7,13 +7,16 @@ told, for what has closed never changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from kafka import KafkaProducer
 
 from detectors import state
+from detectors.blocks import BlockState
+from detectors.config import Config
 from detectors.records import utc
+from detectors.scorer import Scorer, ScorerState
 from streams import tables
 from streams.backup_files import VERSION, Copies, Copy, Header, Lane
 from streams.clients import admin_client, reader
@@ -58,6 +61,18 @@ def header(settings: Settings, copies: Copies, taken: datetime) -> Header:
             through = lane.closer.closed_through
             lanes.append(Lane(detector, shard, lane.shards, None if through is None else utc(through)))
     return Header(VERSION, taken, settings.group, len(copies), lanes)
+
+
+def scorers(config: Config, detector: str, copies: Copies) -> Iterator[Scorer]:
+    """The scorers of a detector as they are in copies."""
+    for partition, copy in sorted(copies.items()):
+        for (name, shard), lane in _head(partition, copy).lanes.items():
+            records = Pieces(partition, f"{name}/{shard}", lane.written).read(copy)
+            if name == detector and (first := next(records, None)) is not None:
+                scorer = Scorer(config.detector(name), shard, config.calendars)
+                blocks = (state.decode(record, BlockState) for record in records)
+                scorer.load(state.decode(first, ScorerState), blocks)
+                yield scorer
 
 
 def put_back(settings: Settings, copies: Copies, advance: Advance) -> None:

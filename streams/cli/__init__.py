@@ -23,7 +23,7 @@ COMMANDS = {
     "score": "Score a CSV file of one series, without Kafka or a configuration.",
     "check": "Say what a configuration watches, or what is wrong with it.",
     "backtest": "Run a configuration over files of past events, without Kafka.",
-    "series": "Show what a model believes about a series, after files of past events.",
+    "series": "Show what a model believes about a series.",
     "broker": "Run an Apache Kafka of one node on this machine.",
     "topics": "List the topics of a configuration, or create them.",
     "worker": "Detect: read events, score, group, alert.",

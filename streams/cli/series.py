@@ -19,10 +19,12 @@ from rich.table import Table
 from detectors import loading
 from detectors.config import AlertRule, Config, ConfigError, Detector
 from detectors.detection import Detection, Outcome
+from detectors.models.base import Model
 from detectors.models.beliefs import beliefs
 from detectors.places import named, series_id
 from detectors.records import JOINT, Alert, IntervalScores, Phase, Place, Score
 from detectors.words import number
+from streams import backup_files, backups
 from streams.cli import configuration_option
 from streams.cli.charts import Drawn, page
 from streams.cli.past import batches
@@ -75,8 +77,12 @@ class Seen(msgspec.Struct, frozen=True):
     "inputs",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     multiple=True,
-    required=True,
     help="Past events, as of backtest. May be given again.",
+)
+@click.option(
+    "--copy",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Instead of events: a copy of what workers have learnt, by `lookalive state save`.",
 )
 @click.option("--detector", "detector_name", help="Whose series, where several have the measure.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Draw it to this file.")
@@ -86,26 +92,33 @@ def command(
     series: str,
     configuration: Path,
     inputs: tuple[Path, ...],
+    copy: Path | None,
     detector_name: str | None,
     html: Path | None,
     as_json: bool,
 ) -> None:
-    """Show what a model believes about a series, after files of past events.
+    """Show what a model believes about a series.
 
-    SERIES is a measure, such as views for all of them, or one at a place, such as views{platform=app}. The
-    files are run through the configuration as by backtest, and shown is what is known in the end. Exit
-    status 1 when there is no such series in them.
+    SERIES is a measure, such as views for all of them, or one at a place, such as views{platform=app}. Files
+    of past events are run through the configuration as by backtest, and shown is what is known in the end;
+    a copy of the state shows what workers know, without scores. Exit status 1 when there is no such series.
     """
+    if bool(inputs) == (copy is not None):
+        message = "say from what: --input with past events, or --copy with what workers have learnt"
+        raise click.UsageError(message)
     what = loading.load(configuration)
     measure, dimensions = _parsed(series)
     detector = _detector(what, measure, detector_name)
     place = _place(detector, dimensions)
     look = _Look(what, detector, measure, place)
-    look.run(inputs)
-    found = look.detection.model_of(detector.name, measure, place)
-    if found is None or not look.scores:
-        known = ", ".join(look.known[:10]) or "none"
-        click.echo(f"no series {series_id(measure, dimensions)} in these files; known: {known}", err=True)
+    if copy is None:
+        look.run(inputs)
+        found = look.detection.model_of(detector.name, measure, place)
+    else:
+        found = _in_copy(what, detector, measure, place, copy)
+    if found is None:
+        known = f"; known: {', '.join(look.known[:10])}" if look.known else ""
+        click.echo(f"no series {series_id(measure, dimensions)} there{known}", err=True)
         sys.exit(1)
     model, position = found
     seen = Seen(
@@ -215,6 +228,15 @@ class _Look:
             ]
 
 
+def _in_copy(
+    what: Config, detector: Detector, measure: str, place: Place, copy: Path
+) -> tuple[Model, int] | None:
+    """The model of a series as workers had it."""
+    scorers = backups.scorers(what, detector.name, backup_files.read(copy))
+    models = (scorer.model_of(measure, place) for scorer in scorers)
+    return next((model for model in models if model is not None), None)
+
+
 def _last(score: Score) -> LastScore:
     return LastScore(
         score.interval_start, score.value, score.expected, score.lower, score.upper,
@@ -224,9 +246,11 @@ def _last(score: Score) -> LastScore:
 
 def _facts(seen: Seen) -> list[tuple[str, str]]:
     """What a model believes, in lines of text."""
-    last = seen.last[-1]
-    facts = {"model": seen.model, "intervals": f"{seen.intervals:,}", "alerts": f"{seen.alerts:,}"}
-    facts["confidence"] = f"{last.confidence:.2f}, {last.phase}"
+    facts = {"model": seen.model}
+    if seen.last:
+        last = seen.last[-1]
+        facts |= {"intervals": f"{seen.intervals:,}", "alerts": f"{seen.alerts:,}"}
+        facts["confidence"] = f"{last.confidence:.2f}, {last.phase}"
     facts |= {name: _said(belief) for name, belief in seen.believes.items() if name not in SEASONS}
     for name, parts in SEASONS.items():
         if name in seen.believes:
@@ -263,6 +287,8 @@ def _present(seen: Seen) -> None:
     for name, fact in _facts(seen):
         about.add_row(name, fact)
     console.print(about)
+    if not seen.last:
+        return
     last = Table(box=None)
     for title in ("interval", "value", "expected", "lower", "upper", "severity"):
         last.add_column(title, justify="right")

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from detectors import loading, state
+from detectors.closing import Closer
+from detectors.records import Interval, Place
+from detectors.scorer import Scorer
+from streams import backup_files, tables
+from streams.backup_files import Copy, Header
 from streams.cli import main
+from streams.pieces import Pieces
+from streams.score import LaneHead, ScoreHead
+from streams.tables import Snapshot
 from tests.streams.cli.test_charts import data
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -99,7 +108,7 @@ def test_people_are_shown_a_table(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("series", "status", "sentence"),
     [
-        ("views{platform=tv}", 1, "no series views{platform=tv} in these files; known: views{}"),
+        ("views{platform=tv}", 1, "no series views{platform=tv} there; known: views{}"),
         ("view", 2, "no measure 'view'; did you mean 'views'?"),
         ("views{platfrom=app}", 2, "no dimension 'platfrom'; did you mean 'platform'?"),
         ("views{platform}", 2, "expected one such as views"),
@@ -113,3 +122,37 @@ def test_what_is_not_there_is_said_in_one_sentence(
 
     assert result.exit_code == status
     assert sentence in result.stderr
+
+
+def test_a_copy_shows_what_workers_have_learnt(folder: Path) -> None:
+    what = loading.load(folder / "lookalive.toml")
+    detector = what.detector("shop")
+    scorer = Scorer(detector)
+    for hour in range(HOURS):
+        start = int((START + timedelta(hours=hour)).timestamp() * 1000)
+        places: list[Place] = [(None, None), ("app", None), (None, "D E"), ("app", "D E")]
+        values = {"views": [float(views(hour, "app"))] * 4}
+        scorer.score(Interval("shop", start, start + 3_600_000, 2, places, [1] * 4, values))
+    known, blocks = scorer.save()
+    pieces = Pieces(0, "shop/0", [])
+    written = pieces.cut(7, map(state.encode, [known, *blocks]))
+    head = ScoreHead(7, {("shop", 0): LaneHead(1, Closer(detector).save(), pieces.written)})
+    snapshot = Snapshot(7, state.encode(head), written, frozenset(pieces.referred()))
+    copies = {0: Copy(tables.records(0, snapshot)), 1: Copy()}
+    backup_files.write(folder / "copy.state.gz", Header(backup_files.VERSION, START, "g", 2, []), copies)
+
+    asked = ["-c", str(folder / "lookalive.toml"), "--copy", str(folder / "copy.state.gz")]
+    found = CliRunner().invoke(main, ["series", "views{platform=app}", *asked, "--json"])
+    shown = CliRunner().invoke(main, ["series", "views{platform=app}", *asked])
+    missing = CliRunner().invoke(main, ["series", "views{platform=tv}", *asked])
+
+    assert json.loads(found.stdout)["believes"]["day"][18] == pytest.approx(400, rel=0.1)
+    assert "usual of day" in shown.stdout
+    assert (missing.exit_code, missing.stdout) == (1, "")
+
+
+def test_it_is_said_from_what_to_read(folder: Path) -> None:
+    result = CliRunner().invoke(main, ["series", "views", "-c", str(folder / "lookalive.toml")])
+
+    assert result.exit_code == 2
+    assert "--input with past events, or --copy" in result.stderr
