@@ -15,7 +15,7 @@ from detectors.alerting import Alerter
 from detectors.bars import FLOOR
 from detectors.config import AlertRule, Detector, Measure
 from detectors.grouping import Grouper
-from detectors.models import MODELS
+from detectors.models import model_of
 from detectors.models.base import Moment
 from detectors.records import Alert, IntervalScores, Phase, Score
 from detectors.severity import severity
@@ -43,7 +43,7 @@ class OneSeries:
         detector = Detector(NAME, NAME, interval, [measure])
         rule = AlertRule("alert", NAME, severity_threshold=threshold)
         self._interval = interval
-        self._model = MODELS[model](interval.total_seconds())
+        self._model = model_of([measure], interval.total_seconds())
         self._model.grow(1)
         self._grouper = Grouper(detector, [rule])
         self._alerter = Alerter(detector, [rule])

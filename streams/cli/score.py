@@ -28,6 +28,8 @@ from streams.csv.series import Aggregation, Point, SeriesFile, points, read_seri
 FIELDS = ("timestamp", "value", "expected", "lower", "upper", "severity", "confidence", "phase", "alert")
 #: Rows that could not be read and alerts that are shown; the rest is counted.
 SHOWN = 10
+#: Limits are given measure by measure.
+CHOICES = [name for name in MODELS if name != "static"]
 #: Fewer points need no progress bar.
 LONG = 5_000
 
@@ -146,7 +148,7 @@ class Zone(click.ParamType):
     help="From which severity on an alert opens.",
 )
 @click.option(
-    "--model", type=click.Choice(list(MODELS)), default="seasonal", show_default=True, help="What forecasts."
+    "--model", type=click.Choice(CHOICES), default="seasonal", show_default=True, help="What forecasts."
 )
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Draw it all to this file.")
 @click.option("--json", "as_json", is_flag=True, help="What was found as one JSON object on standard output.")

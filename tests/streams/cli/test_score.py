@@ -292,3 +292,13 @@ def test_a_threshold_out_of_reach_opens_nothing() -> None:
 
     assert [row for row in rows(result) if row["alert"] == "1"] == []
     assert "no alert" in result.stderr
+
+
+def test_other_models_are_chosen_by_name() -> None:
+    text = "time,value\n" + lines(lambda h: f"{at(h)},{200 + h % 5 if h != FALL else 20}")
+
+    of_robust = score("-", "--model", "robust", given=text)
+    of_limits = score("-", "--model", "static", given=text)
+
+    assert alerts(rows(of_robust)) == [FALL]
+    assert of_limits.exit_code == 2
