@@ -178,6 +178,10 @@ def command(
     _complain(series)
     if not series.samples:
         sys.exit(1)
+    for path in (output, html):
+        if path is not None and str(path) != "-":
+            # What cannot be written to is better known before some minutes of work.
+            path.open("ab").close()
     one = OneSeries(series.interval, threshold, model)
     scored, missing = _score(series, one, aggregation)
     summary = Summary(
