@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from detectors.config import Measure
 from detectors.models.base import Model
+from detectors.models.change import Change
 from detectors.models.counts import Counts
 from detectors.models.holt_winters import HoltWinters
 from detectors.models.robust import Robust
@@ -18,6 +19,7 @@ MODELS: dict[str, type[Model]] = {
     "counts": Counts,
     "holt-winters": HoltWinters,
     "snarimax": Snarimax,
+    "change": Change,
     "static": Static,
 }
 

@@ -19,14 +19,14 @@ from scipy import special
 from detectors.models.base import Column, Flags, Moment
 from detectors.models.columns import Columns, Layout, Lines, Two, follow
 from detectors.models.forecasting import Forecasting, Spread, half_life
-from detectors.models.seasons import DAY, HOUR
+from detectors.models.seasons import HOUR
 
 #: Visits of an hour of the week after which half of its memory is new; of the day; days for the level.
 WEEK_VISITS, DAY_VISITS, LEVEL_DAYS = 8, 14, 0.25
 #: Visits that a prior is worth, and events that the level of now is.
 PRIOR_VISITS, PRIOR_EVENTS = 1.5, 10.0
 #: Limits of the dispersion: what bursts add to the variance, as a share of the squared mean.
-LEAST_DISPERSION, MOST_DISPERSION, DISPERSION_RATE = 1e-4, 4.0, 0.01
+LEAST_DISPERSION, MOST_DISPERSION, DISPERSION_RATE = 1e-4, 4.0, 0.002
 #: The smallest mean; the largest that the law is asked about: beyond, it is a Gauss anyway.
 LEAST_MEAN, MOST_MEAN = 1e-3, 1e12
 #: Steps to the count of a given rarity.
@@ -116,7 +116,7 @@ class Counts(Forecasting):
     >>> model = Counts(interval_seconds=3600)
     >>> model.grow(1)
     >>> for hour in range(24 * 14):
-    ...     model.learn(model.assess(Moment(hour * 3600 % (7 * DAY)), np.array([2.0 + 10 * (hour % 24 > 8)])))
+    ...     model.learn(model.assess(Moment(hour * 3600 % 604_800), np.array([2.0 + 10 * (hour % 24 > 8)])))
     >>> told = model.assess(Moment(0), np.array([12.0]))
     >>> round(told.expected[0]), bool(told.surprise[0] > 5)
     (2, True)
@@ -124,6 +124,7 @@ class Counts(Forecasting):
 
     def __init__(self, interval_seconds: float) -> None:
         super().__init__(interval_seconds)
+        self._interval = interval_seconds
         an_hour = max(1.0, HOUR / interval_seconds)
         self._week_rate = half_life(WEEK_VISITS * an_hour, least=1)
         self._day_rate = half_life(DAY_VISITS * an_hour, least=1)
@@ -145,32 +146,37 @@ class Counts(Forecasting):
         )
 
     def _season(self, moment: Moment) -> Column:
-        """The rate of the hour of the week, drawn to that of the day, drawn to that of all."""
-        day, week = _slots(moment)
+        """The rate at that moment: between those of the middles of two hours, where an hour has several."""
+        hour, second = divmod(moment.second_of_week, HOUR)
+        middle = (second + 0.5 * self._interval) / HOUR - 0.5 if self._interval < HOUR else 0.0
+        beside = hour + (1 if middle > 0 else -1)
+        return (1 - abs(middle)) * self._rate_of(hour) + abs(middle) * self._rate_of(beside % 168)
+
+    def _rate_of(self, hour: int) -> Column:
+        """The rate of an hour of the week, drawn to that of the day, drawn to that of all."""
         rates = self._rates
         usual = rates.all[0] / np.maximum(rates.all[1], 1e-9)
-        daily = (rates.day[day] + self._prior * usual) / (rates.day_times[day] + self._prior)
-        weekly: Column = (rates.week[week] + self._prior * daily) / (rates.week_times[week] + self._prior)
+        daily = (rates.day[hour % 24] + self._prior * usual) / (rates.day_times[hour % 24] + self._prior)
+        weekly: Column = (rates.week[hour] + self._prior * daily) / (rates.week_times[hour] + self._prior)
         return weekly
 
     def _take(self, moment: Moment, value: Column, spread: Spread, keep: Flags) -> None:
-        count = np.clip(self._believed(np.where(keep, value, 0.0), spread, keep), 0.0, MOST_MEAN)
-        count = np.where(keep, count, 0.0)
-        day, week = _slots(moment)
-        rates, season, one = self._rates, self._season(moment), np.ones_like(count)
+        count = np.clip(np.where(keep, self._believed(value, spread, keep), 0.0), 0.0, MOST_MEAN)
+        week = moment.second_of_week // HOUR
+        day = week % 24
+        rates, one = self._rates, np.ones_like(count)
+        # The first value is its own season.
+        season = np.where(self._state.count > 0, self._season(moment), count)
         mean = np.where(keep & (self._state.count > 0), spread.expected, count)
         products = np.stack(((count - mean) ** 2 - mean, mean * mean))
-        follow(rates.spread, products, np.where(keep, DISPERSION_RATE, 0.0))
+        rate = np.maximum(DISPERSION_RATE, 1 / (self._state.count + 1))
+        follow(rates.spread, products, np.where(keep, rate, 0.0))
         _fade(rates.now, np.stack((count, season)), self._now_rate, keep)
         _fade(rates.all, np.stack((count, one)), self._all_rate, keep)
         _fade(rates.day[day], count, self._day_rate, keep)
         _fade(rates.day_times[day], one, self._day_rate, keep)
         _fade(rates.week[week], count, self._week_rate, keep)
         _fade(rates.week_times[week], one, self._week_rate, keep)
-
-
-def _slots(moment: Moment) -> tuple[int, int]:
-    return moment.second_of_week % DAY // HOUR, moment.second_of_week // HOUR
 
 
 def _fade(total: NDArray[Any], value: Lines, rate: float, keep: Flags) -> None:

@@ -39,6 +39,12 @@ class Objects(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self._all)
 
+    def __getitem__(self, number: int) -> T:
+        return self._all[number]
+
+    def __setitem__(self, number: int, one: T) -> None:
+        self._all[number] = one
+
     def grow(self, series: int) -> None:
         """Add objects without history."""
         self._all += [self._new() for _ in range(series)]
@@ -56,7 +62,7 @@ class Objects(Generic[T]):
         for number, memory in enumerate(map(self._read, self._all)):
             for length, (name, table) in zip(lengths, tables.items(), strict=True):
                 length[number] = len(memory[name])
-                table[: len(memory[name]), number] = memory[name]
+                table[: len(memory[name]), number] = list(memory[name])
         return {**tables, "lengths": lengths}
 
     def load(self, state: Mapping[str, NDArray[np.generic]]) -> None:
