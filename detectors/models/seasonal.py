@@ -31,8 +31,10 @@ FLOOR, POISSON, SMALL_COUNT = 0.04, 0.4, 7.0
 MEAN_WEIGHT, MEAN_LIMIT, MEAN_RATE = 1.2, 4.0, 1 / 6
 #: Distance from the level, or a step, count at most this many times the forecast's own deviation.
 CONTEXT = 1.5
-#: On a special day, unlike any other, a deviation counts this many times less.
-SPECIAL = 6.0
+#: On a special day, unlike any other, a deviation counts this many times less, and less so once some points
+#: have shown how it compares with plain days; that comparison follows so fast, within limits.
+SPECIAL, COMPARED_SPECIAL = 6.0, 3.0
+COMPARED_POINTS, COMPARED_RATE, MOST_COMPARED = 2, 0.5, 10.0
 #: Points before a series is asked, and days until its confidence is full.
 LEARNING_POINTS, CONFIDENT_DAYS = 16, 14.0
 #: Surprise of severity 50, where the band of expected values ends; and the highest there is.
@@ -62,8 +64,9 @@ class _State(Columns):
     #: How many whole numbers came in a row, and whether there was ever a negative one.
     whole: Column
     negative: Column
-    #: Whether the last interval was on a special day.
+    #: Values of the special day so far, and how they compare with what plain days would have brought.
     special: Column
+    compared: Column
     fast: Column
     slow: Column
     #: Mean distance from the slow level.
@@ -262,7 +265,11 @@ class Seasonal:
         the level. And a step.
         """
         if given.moment.special:
-            point, lasting = _nearest(given.x, fast) / (SPECIAL * SIGMA * scales.fast), np.zeros_like(given.x)
+            # It may be like any other day, or go on as it has begun.
+            like, own = _nearest(given.x, fast), given.x - self._expected(given, fast)
+            away = np.where(np.abs(own) < np.abs(like), own, like)
+            point = away / (self._width(given) * SIGMA * scales.fast)
+            lasting = np.zeros_like(given.x)
         else:
             warm = self._state.count >= 3
             point = warm * fast.residual / (SIGMA * scales.fast)
@@ -309,7 +316,20 @@ class Seasonal:
         """Forecast, its standard error, and how far above and below it a point is of severity 50."""
         scale = SIGMA * scales.fast
         reach = np.maximum(self._tails.reach(rarity, BAND + self._handicap())[:2], 1.0)
-        return fast.expected, scale, reach * scale * (SPECIAL if given.moment.special else 1.0)
+        return self._expected(given, fast), scale, reach * scale * self._width(given)
+
+    def _expected(self, given: _Given, fast: Forecast) -> Column:
+        """The forecast, as this special day has compared with it so far."""
+        if not given.moment.special:
+            return fast.expected
+        compared = self._state.special >= COMPARED_POINTS
+        return np.where(compared, self._state.compared, 1.0) * fast.expected
+
+    def _width(self, given: _Given) -> Column | float:
+        """How many times less a deviation counts."""
+        if not given.moment.special:
+            return 1.0
+        return np.where(self._state.special >= COMPARED_POINTS, COMPARED_SPECIAL, SPECIAL)
 
     def _in_unit(self, x: Column) -> Column:
         """From roots to the unit of the value; never below zero where no value ever was."""
@@ -355,7 +375,14 @@ class Seasonal:
         whole = seen & (y >= 0) & (y == np.floor(y))
         np.copyto(state.whole, np.where(whole, np.minimum(state.whole + 1, 1000.0), -1000.0), where=seen)
         np.copyto(state.negative, 1.0, where=seen & (y < 0))
-        np.copyto(state.special, float(special), where=seen)
+        if special:
+            plain = known.fast.expected
+            ratio = np.where(plain < 1, 1.0, np.clip(x / np.maximum(plain, 1.0), 0.0, MOST_COMPARED))
+            rate = np.where(state.special == 0, 1.0, COMPARED_RATE)
+            follow(state.compared, ratio, np.where(seen, rate, 0.0))
+            state.special += seen
+        else:
+            np.copyto(state.special, 0.0, where=seen)
         state.gaps += ~seen & (state.gap == 0)
         state.missing += ~seen
         state.gap, state.mean, state.previous = known.gap, known.mean, x
