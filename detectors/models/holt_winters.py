@@ -17,6 +17,7 @@ from river import time_series
 from detectors.models.base import Column, Flags, Moment
 from detectors.models.forecasting import Forecasting, Rooted, Spread, root
 from detectors.models.objects import Memory, Objects
+from detectors.models.phase import Phase
 
 ALPHA, BETA, GAMMA = 0.3, 0.01, 0.3
 #: Intervals of a season: a day, or a week of days.
@@ -45,23 +46,28 @@ class HoltWinters(Forecasting):
             _read,
             _write,
         )
-        self._parts["smoothing"] = self._smoothing
+        self._phase = Phase(interval_seconds, season)
+        self._parts |= {"smoothing": self._smoothing, "phase": self._phase}
 
     def _forecast(self, moment: Moment) -> Spread:
-        ahead = [_ahead(one) for one in self._smoothing]
+        ahead = [_ahead(*both) for both in zip(self._smoothing, self._phase.ahead(moment), strict=True)]
         return Rooted(np.array(ahead, dtype=np.float64), self._sigma())
 
     def _take(self, moment: Moment, value: Column, spread: Spread, keep: Flags) -> None:
         believed = root(self._believed(value, spread, keep))
-        for one, x in zip(self._smoothing, believed.tolist(), strict=True):
-            if not math.isnan(x):
+        steps = self._phase.ahead(moment)
+        for one, x, ahead in zip(self._smoothing, believed.tolist(), steps, strict=True):
+            if not math.isnan(x) and ahead < self._season:
+                for _ in range(ahead - 1):
+                    _learn(one, _ahead(one, 1))
                 _learn(one, x)
+        self._phase.learn(moment, ~np.isnan(believed))
 
 
-def _ahead(one: Any) -> float:
-    """The next value. Until the first season is there, it is the last."""
+def _ahead(one: Any, steps: int) -> float:
+    """A value to come. Until the first season is there, it is the last."""
     if one._initialized:
-        ahead: float = one.forecast(1)[0]
+        ahead: float = one.forecast(steps)[-1]
         return ahead
     return one._first_values[-1] if one._first_values else math.nan
 

@@ -18,6 +18,7 @@ from detectors.models.base import Column, Flags, Moment
 from detectors.models.columns import SIGMA, Columns, follow
 from detectors.models.forecasting import Forecasting, Rooted, Spread, half_life, root
 from detectors.models.objects import Memory, Objects
+from detectors.models.phase import Phase
 
 #: Last values and errors, and those of as many days before.
 LAGS, ERRORS, SEASONS = 3, 1, 1
@@ -67,10 +68,14 @@ class Snarimax(Forecasting):
             lambda one: _read(one, features),
             lambda one, memory: _write(one, memory, features),
         )
-        self._parts |= {"standard": self._standard, "regressions": self._regressions}
+        self._season = season
+        self._phase = Phase(interval_seconds, season)
+        self._parts |= {"standard": self._standard, "regressions": self._regressions, "phase": self._phase}
 
     def _forecast(self, moment: Moment) -> Spread:
-        scores = np.array([one.forecast(1)[0] for one in self._regressions], dtype=np.float64)
+        steps = self._phase.ahead(moment)
+        ahead = [one.forecast(n)[-1] for one, n in zip(self._regressions, steps, strict=True)]
+        scores = np.array(ahead, dtype=np.float64)
         mean, unit = self._mean_and_unit()
         x = mean + unit * np.clip(scores, -LIMIT, LIMIT)
         return Rooted(np.where(self._standard.times > 0, x, np.nan), self._sigma())
@@ -81,9 +86,13 @@ class Snarimax(Forecasting):
         known = ~np.isnan(believed)
         mean, unit = self._mean_and_unit()
         scores = np.clip((believed - mean) / unit, -LIMIT, LIMIT)
-        for one, score in zip(self._regressions, scores.tolist(), strict=True):
-            if not math.isnan(score):
+        steps = self._phase.ahead(moment)
+        for one, score, ahead in zip(self._regressions, scores.tolist(), steps, strict=True):
+            if not math.isnan(score) and ahead < self._season:
+                for _ in range(ahead - 1):
+                    one.learn_one(float(np.clip(one.forecast(1)[0], -LIMIT, LIMIT)))
                 one.learn_one(score)
+        self._phase.learn(moment, known)
         x = np.where(known, believed, standard.mean)
         rate = known * np.maximum(self._rate, 1 / (standard.times + 1))
         follow(standard.mean, x, rate)

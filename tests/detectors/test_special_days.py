@@ -13,7 +13,7 @@ import pytest
 
 from detectors import state
 from detectors.blocks import BlockState
-from detectors.config import Calendar, LocalTime, Occasion
+from detectors.config import Calendar, LocalTime, Measure, Occasion
 from detectors.intervals import Intervals
 from detectors.records import Interval, IntervalScores, Place
 from detectors.scorer import Scorer, ScorerState
@@ -228,3 +228,17 @@ def test_and_so_they_do_all_year() -> None:
 def rush(now: datetime) -> float:
     """A shop that opens and closes: what an hour off is plain to see."""
     return 400.0 if 9 <= now.hour < 18 else 10.0
+
+
+@pytest.mark.parametrize("model", ["holt-winters", "snarimax"])
+def test_models_that_count_intervals_go_by_local_time_too(model: str) -> None:
+    """Clocks change on 29 March; in the early hours of the 18th nothing was learnt."""
+    window = Calendar(
+        occasions=[Occasion(name="Import", start="2026-03-18T04:00", end="2026-03-18T09:00")],
+        mode="do-not-learn",
+    )
+    orders_of = Measure(name="orders", aggregation="count", model=model)
+
+    scores = scored(berlin(window, measures=[orders_of]), rush, "Europe/Berlin", "2026-02-23", "2026-04-02")
+
+    assert alarms(scores, "Europe/Berlin", since="2026-03-18") == []
