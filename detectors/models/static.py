@@ -21,6 +21,17 @@ Limits = tuple[float | None, float | None]
 LEAST, HIGHEST = float(np.log(70)), 30.0
 
 
+class Limited(Assessment):
+    """An assessment by limits."""
+
+    def grounds(self, series: int) -> tuple[str, ...]:
+        """Which limit a value is beyond."""
+        value, lower, upper = self.value[series], self.lower[series], self.upper[series]
+        if value > upper:
+            return (f"above its limit of {upper:g}",)
+        return (f"below its limit of {lower:g}",) if value < lower else ()
+
+
 class Static:
     """Limits given in the configuration, `lower` and `upper`: severity says how far outside a value is.
 
@@ -53,7 +64,7 @@ class Static:
         )
         outside = np.fmax(lower - value, value - upper) / apart
         surprise = np.where(outside > 0, LEAST + np.log1p(9 * np.maximum(outside, 0.0)), -HIGHEST)
-        return Assessment(
+        return Limited(
             moment=moment,
             value=value,
             expected=expected,

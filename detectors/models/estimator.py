@@ -1,0 +1,75 @@
+"""A model as a River estimator: one series, one value at a time, to be used and compared like River's own.
+
+It is the same model in columns, of one series: so both say the same at every point, and a change of the
+columns is one of the estimator too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from river import base
+
+from detectors.models import MODELS
+from detectors.models.base import Assessment, Moment
+from detectors.models.seasons import DAY
+from detectors.severity import severity
+
+WEEK = 7 * DAY
+
+
+class SeriesScorer(base.SupervisedAnomalyDetector):
+    """Severity of the values of one series, 0 to 100, by any of the models.
+
+    Time is taken from the feature `time` of `x`, a local `datetime`, where there is one. Otherwise values
+    follow each other at the interval, the first on a Monday at midnight. None and NaN are missing values.
+
+    Parameters
+    ----------
+    model
+        Name of a model, such as `seasonal`.
+    interval_seconds
+        Seconds from one value to the next.
+
+    >>> scorer = SeriesScorer(interval_seconds=3600)
+    >>> for hour in range(24 * 14):
+    ...     visits = 100.0 + hour % 24 + hour % 3
+    ...     scorer.learn_one(None, visits)
+    >>> scorer.score_one(None, 101.0) < 50, scorer.score_one(None, 20.0)
+    (True, 100.0)
+    """
+
+    def __init__(self, model: str = "seasonal", interval_seconds: float = 3600.0) -> None:
+        self.model = model
+        self.interval_seconds = interval_seconds
+        self._columns = MODELS[model](interval_seconds)
+        self._columns.grow(1)
+        self._learnt = 0
+        #: What was said last, of which value and when: it is not computed again to be learnt.
+        self._said: tuple[float | None, Moment, Assessment] | None = None
+
+    def assess_one(self, x: dict[Any, Any] | None, y: float | None) -> Assessment:
+        """All that the model says of a value, in columns of one number; reads only."""
+        moment = self._moment(x)
+        if self._said is None or self._said[:2] != (y, moment):
+            value = np.array([np.nan if y is None else y], dtype=np.float64)
+            self._said = y, moment, self._columns.assess(moment, value)
+        return self._said[2]
+
+    def score_one(self, x: dict[Any, Any] | None, y: Any) -> float:
+        """Severity of a value, before it is learnt; 0 while the model is learning."""
+        return float(severity(self.assess_one(x, y).surprise)[0])
+
+    def learn_one(self, x: dict[Any, Any] | None, y: Any) -> None:
+        """Take a value in, after it was scored."""
+        self._columns.learn(self.assess_one(x, y))
+        self._learnt += 1
+        self._said = None
+
+    def _moment(self, x: dict[Any, Any] | None) -> Moment:
+        time = (x or {}).get("time")
+        if isinstance(time, datetime):
+            return Moment((time.weekday() * 24 + time.hour) * 3600 + time.minute * 60 + time.second)
+        return Moment(int(self._learnt * self.interval_seconds) % WEEK)
