@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detectors import state
+from detectors.blocks import BlockState
+from detectors.config import Detector, Measure
 from detectors.models import MODELS
 from detectors.models.base import Assessment, Moment
 from detectors.models.static import Static
+from detectors.records import IntervalScores, Place
+from detectors.scorer import Scorer, ScorerState
 from detectors.severity import severity
+from tests.detectors.builders import MINUTE, detector, interval, ms
 
 HOUR, WEEK = 3600, 7 * 86_400
 FORECASTS = [name for name in MODELS if name not in ("static", "change")]
@@ -95,3 +101,43 @@ def test_at_a_limit_severity_is_what_rules_ask_for() -> None:
     at, beyond = (model.assess(Moment(0), np.array([value])) for value in (100.0, 100.0001))
     assert severity(at.surprise).tolist() == [0]
     assert severity(beyond.surprise).tolist() == [pytest.approx(70, abs=0.01)]
+
+
+def models_of_a_detector() -> Detector:
+    """A measure for each model, and a second one with limits."""
+    named = [
+        Measure(name=n, aggregation="count", model=n, upper=30 if n == "static" else None) for n in MODELS
+    ]
+    return detector(
+        measures=[*named, Measure(name="few", aggregation="count", model="static", lower=1, upper=9)]
+    )
+
+
+def scored(scorer: Scorer, minute: int, **values: float) -> IntervalScores:
+    usual = {measure.name: 20.0 + minute * 7 % 5 for measure in scorer.detector.measures}
+    rows: dict[Place, dict[str, float]] = {(): usual | {"few": 5.0} | values}
+    return scorer.score(interval(ms("00:00") + minute * MINUTE, rows, events=30))
+
+
+def test_a_detector_may_have_every_model_and_goes_on_after_a_restart() -> None:
+    one = Scorer(models_of_a_detector())
+    for minute in range(60):
+        scored(one, minute)
+    head, blocks = one.save()
+    other = Scorer(one.detector)
+    other.load(
+        state.decode(state.encode(head), ScorerState),
+        [state.decode(state.encode(block), BlockState) for block in blocks],
+    )
+    for minute in range(60, 100):
+        assert list(scored(other, minute).rows()) == list(scored(one, minute).rows())
+
+
+def test_each_limit_is_that_of_its_own_measure() -> None:
+    one = Scorer(models_of_a_detector())
+    told = {score.measure: score for score in scored(one, 0, few=12.0, static=12.0).rows()}
+    assert (told["few"].lower, told["few"].upper, told["few"].phase) == (1.0, 9.0, "active")
+    assert (told["static"].lower, told["static"].upper) == (None, 30.0)
+    assert told["few"].severity > 70
+    assert told["static"].severity == 0
+    assert any("above its limit of 9" in why for why in told["few"].why)
