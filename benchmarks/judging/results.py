@@ -76,5 +76,5 @@ def kinds(tally: Tally) -> dict[str, Kind]:
 
 
 def best(tallies: Sequence[tuple[float, Tally]]) -> float:
-    """The threshold at which most is right."""
-    return max(tallies, key=lambda judged: judged[1].f1)[0]
+    """The threshold at which most is right; of several, the highest."""
+    return max(tallies, key=lambda judged: (judged[1].f1, judged[0]))[0]
