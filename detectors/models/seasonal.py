@@ -45,8 +45,9 @@ GAP_BEGINS, GAP_GOES_ON, GAP_PRIOR = 0.01, 0.3, 100.0
 #: Nats taken off a series without history, fewer as its confidence grows: what it has not been through
 #: yet (a night, a weekend) is no incident.
 YOUTH = 1.5
-#: Typical size of deviations of a single point, which the prior expects at least; means may be smaller.
-LEAST_TYPICAL = np.array([[0.6], [0.6], [0.0], [0.0], [0.0], [0.0], [0.6], [0.6], [0.6]])
+#: Typical size of deviations of a single point, which the prior expects at least; means may be smaller,
+#: but what tables round off (float32) is no deviation: a series that never moves has no other.
+LEAST_TYPICAL = np.array([[0.6], [0.6], [0.002], [0.002], [0.002], [0.002], [0.6], [0.6], [0.6]])
 
 #: No measurement is larger, and what tables hold (float32) must be: beyond it, a value is missing.
 LARGEST = 1e60

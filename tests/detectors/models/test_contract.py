@@ -172,7 +172,21 @@ def test_state_is_bounded_and_one_number_a_series_and_line(name: str, interval: 
     assert nbytes(model.save()) == nbytes(young)
 
 
-HOSTILE = [0.0, -0.0, 1.0, -1.0, 1e15, -1e15, 1e-300, 0.1, 1e100, float("nan"), float("inf"), -float("inf")]
+HOSTILE = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    1e15,
+    -1e15,
+    1e-300,
+    0.1,
+    1e100,
+    -1e300,
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+]
 
 
 @every_model
@@ -185,6 +199,29 @@ def test_no_value_breaks_it(name: str, column: list[float], special: bool) -> No
         assert not np.isnan(told.confidence).any()
         assert not np.isposinf(told.surprise).any()
     assert all(np.isfinite(array).all() for array in model.save().values() if array.dtype.kind == "f")
+
+
+@every_model
+def test_a_series_that_never_has_a_value_says_nothing_and_disturbs_no_other(name: str) -> None:
+    table = values(100, 2)
+    alone, beside = grown(name, 1), grown(name, 2)
+    for a, b in zip(
+        run(alone, table[:, :1], moments(100)),
+        run(beside, np.column_stack([table[:, 0], np.full(100, np.nan)]), moments(100)),
+        strict=True,
+    ):
+        assert a.surprise[0].tobytes() == b.surprise[0].tobytes()
+        assert np.isnan(b.surprise[1])
+        assert np.isnan(b.expected[1]) or name == "static"
+
+
+@every_model
+@pytest.mark.parametrize("level", [0.0, 1.0, -7.5, 1e9])
+def test_a_series_that_never_moves_is_never_surprising(name: str, level: float) -> None:
+    for told in run(grown(name, 1), np.full((24 * 10, 1), level), moments(24 * 10)):
+        assert not told.surprise[0] > 0
+    if name != "static" and (name, level) != ("counts", -7.5):  # no count is negative
+        assert told.expected[0] == pytest.approx(level, rel=0.001, abs=0.01)
 
 
 @every_model
