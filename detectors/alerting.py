@@ -50,15 +50,19 @@ class Alerter:
             members = rule.matching(group.members)
             if not members:
                 continue
-            if told is None and (early := self._foretold(rule, members)) is not None:
+            asked = any(map(rule.asks_for, members))
+            if told is None and asked and (early := self._foretold(rule, members)) is not None:
                 told = self._told.pop(early)
+            if told is not None and told.alert.provisional and not asked:
+                # What was told early has not become what the rule asks for: it will be withdrawn.
+                continue
             alert = _opened(rule, group, members)
             if told is not None and _is_news(alert, told):
                 # An incident keeps the id by which people know it.
                 alert = msgspec.structs.replace(
                     alert, group=told.alert.group, revision=told.revision + 1, kind="UPDATED"
                 )
-            elif told is not None or not any(map(rule.asks_for, members)):
+            elif told is not None or not asked:
                 continue
             self._told[key] = Told(alert.revision, alert.severity, alert.members_total, alert)
             yield alert

@@ -21,6 +21,8 @@ from detectors.occasions import DAY, Recurrence, Span, local_span, own
 DAY_MS = DAY // timedelta(milliseconds=1)
 #: Years of which the occasions are kept in mind.
 YEARS = 8
+#: Years in which there are any: in others a margin may leave what a date can be.
+FIRST_YEAR, LAST_YEAR = 1971, 9000
 
 
 class Almanac:
@@ -58,11 +60,11 @@ class Almanac:
 
     def _on(self, day: int) -> list[Span]:
         year = datetime.fromtimestamp(day * DAY_MS / 1000, UTC).year
-        if year not in self._years:
+        if year not in self._years and FIRST_YEAR <= year <= LAST_YEAR:
             if len(self._years) >= YEARS:
                 self._days, self._years = {}, set()
-            self._years.add(year)
             self._remember(year)
+            self._years.add(year)
         return self._days.get(day, [])
 
     def _remember(self, year: int) -> None:

@@ -39,7 +39,7 @@ def occasions(text: str) -> list[Recurrence]:
             continue
         try:
             found += _read(event, moved[str(event.get("UID"))])
-        except (ValueError, AttributeError) as error:
+        except (ValueError, TypeError, OverflowError, AttributeError) as error:
             message = f"event {_title(event)!r}: {error}"
             raise ValueError(message) from error
     return found

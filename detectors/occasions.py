@@ -21,6 +21,10 @@ REPEATS = {word: f"FREQ={word.upper()}" for word in ("daily", "weekly", "monthly
 OFTEN_ENOUGH = re.compile("(^|;)FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)(;|$)", re.IGNORECASE)
 
 
+#: What lasts longer is no occasion.
+LONGEST = timedelta(days=3_660)
+
+
 class Span(NamedTuple):
     """A stretch of time, in milliseconds since the epoch: from its start up to before its end."""
 
@@ -44,6 +48,11 @@ class Recurrence:
     length: timedelta
     #: Where these clocks are; None: wherever it is asked for.
     zone: tzinfo | None = None
+
+    def __post_init__(self) -> None:
+        if self.length > LONGEST:
+            message = f"lasts {self.length.days} days; an occasion lasts ten years at most"
+            raise ValueError(message)
 
     def spans(self, zone: tzinfo, after: datetime, before: datetime) -> Iterator[Span]:
         """Each time that touches the time between two instants, given in UTC."""

@@ -88,8 +88,8 @@ class Duration(click.ParamType):
             self.fail(
                 f"{value!r} is no length of time; expected one such as PT5M, PT1H, P1D, or auto", param, ctx
             )
-        if length <= timedelta(0):
-            self.fail(f"{value!r} is no time at all; expected one such as PT5M", param, ctx)
+        if length < timedelta(milliseconds=1):
+            self.fail(f"{value!r} is less than a millisecond; expected one such as PT5M", param, ctx)
         return length
 
 

@@ -27,6 +27,8 @@ VALUE_NAMES = (
 NO_VALUES = frozenset({
     "", "id", "index", "unnamed: 0", "row", "label", "labels", "is_anomaly", "anomaly", "is_anomalous",
 })  # fmt: skip
+#: Digits of a number of a row.
+LONGEST_NUMBER = 18
 _CLOCK = re.compile(r"\d{1,2}:\d{2}")
 
 
@@ -77,7 +79,7 @@ def _no_times(table: Table, column: int) -> TableError:
 
 def _counts(cells: Sequence[str]) -> bool:
     """Whether a column numbers the rows."""
-    known = [cell for cell in cells if cell.isdecimal()]
+    known = [cell for cell in cells if cell.isdecimal() and len(cell) <= LONGEST_NUMBER]
     return len(known) >= 0.99 * len(cells) > 0 and all(int(a) < int(b) for a, b in pairwise(known))
 
 

@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Sequence
 
+#: No model takes a larger number.
+LARGEST = 1e60
 #: What programs write where there is no value.
 NOTHING = frozenset({"", "-", "na", "n/a", "nan", "null", "none", "nil", "missing", "?", "#n/a", "\\n", "."})
 
@@ -39,21 +41,21 @@ def read_numbers(cells: Sequence[str]) -> list[float | None]:
 
 def _number(cell: str, *, is_comma: bool) -> float | None:
     if _PLAIN.fullmatch(cell) and not (is_comma and _IN_THOUSANDS.fullmatch(cell)):
-        return _finite(cell)
+        return _sensible(cell)
     if cell.lower() in NOTHING:
         return math.nan
     if _IN_THOUSANDS.fullmatch(cell) or _COMMA.fullmatch(cell):
         cell = re.sub(r"[' \u00a0\u202f]", "", cell)
-        return _finite(cell.replace(".", "").replace(",", ".") if is_comma else cell.replace(",", ""))
+        return _sensible(cell.replace(".", "").replace(",", ".") if is_comma else cell.replace(",", ""))
     return None
 
 
-def _finite(text: str) -> float | None:
+def _sensible(text: str) -> float | None:
     try:
         number = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= LARGEST else None
 
 
 def _decimal_comma(cells: Sequence[str]) -> bool:

@@ -153,6 +153,17 @@ def test_what_does_not_come_true_is_withdrawn_when_its_interval_is_over() -> Non
     assert list(alerter.withdraw(early.start)) == []
 
 
+def test_what_the_rule_does_not_ask_for_confirms_nothing() -> None:
+    alerter = Alerter(SHOP, [EARLY])
+    (early,) = alerter.foresee(group(anomaly()))
+
+    # Another rule asks for less, and has opened the group.
+    assert tell(alerter, group(anomaly(69.0))) == []
+    (over,) = alerter.withdraw(early.start)
+
+    assert (over.kind, over.reason) == ("CLOSED", "withdrawn")
+
+
 def test_an_incident_that_two_shards_see_is_told_early_once() -> None:
     alerter = Alerter(SHOP, [EARLY])
     web, tv = ({"platform": name} for name in ("web", "tv"))

@@ -77,6 +77,16 @@ def test_what_lasts_for_years_is_on_in_each() -> None:
     ]  # fmt: skip
 
 
+def test_no_time_is_beyond_it() -> None:
+    holidays = Calendar(country="DE", margin_after=timedelta(days=2))
+
+    # Asked twice: what failed once must not be remembered as nothing.
+    for _ in range(2):
+        assert on(holidays, 9998, 12, 31, 23) == []
+        assert on(holidays, 1970, 1, 2) == []
+    assert on(holidays, 2026, 10, 3) == ["German Unity Day"]
+
+
 def test_files_are_read_like_own_occasions() -> None:
     text = "\n".join(
         ["BEGIN:VCALENDAR", "BEGIN:VEVENT", "UID:1", "SUMMARY:Fair", "DTSTART;VALUE=DATE:20200704",

@@ -106,6 +106,12 @@ def test_what_was_called_off_is_no_occasion() -> None:
         ("", "there is no calendar in it"),
         (file("SUMMARY:Fair\nDTSTART:2026071T18\nDURATION:PT1H"), "event 'Fair'"),
         (file("SUMMARY:Fair"), "event 'Fair'"),
+        (
+            file("SUMMARY:Fair\nDTSTART;TZID=Europe/Berlin:20260701T180000\nDTEND:20260701T190000"),
+            "event 'Fair'",
+        ),
+        (file("SUMMARY:Fair\nDTSTART;VALUE=DATE:20260701\nDURATION:P100000000D"), "Fair"),
+        (file("SUMMARY:Fair\nDTSTART;VALUE=DATE:20260701\nDURATION:P9999D"), "lasts 9999 days"),
         (file("SUMMARY:Fair\nDTSTART:20260701T180000Z"), "event 'Fair': is over as soon as it begins"),
         (file("SUMMARY:Fair\nDTSTART;VALUE=DATE:20260701\nRRULE:FREQ=SOMETIMES"), "event 'Fair': RRULE"),
         (file("SUMMARY:Fair\nDTSTART;VALUE=DATE:20260701\nRRULE:FREQ=HOURLY"), "event 'Fair': repeat"),

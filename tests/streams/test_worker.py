@@ -75,7 +75,7 @@ def test_backtest_finds_the_incident_that_was_planted():
     alerts = truth()[Alert]
     opened = [a for a in alerts if a.kind == "OPENED" and a.end.timestamp() * 1000 > INCIDENT.start]
     first = min(opened, key=lambda alert: alert.end)
-    assert first.measure in {"checkouts", "orders", "revenue"}
+    assert first.measure in {"checkouts", "orders", "revenue", "conversion"}
     assert first.dimensions == {"platform": "mobile_app", "marketplace": "US"}
     assert first.group in [a.group for a in alerts if a.kind == "CLOSED"]
 
