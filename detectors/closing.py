@@ -52,6 +52,11 @@ class CloserState(msgspec.Struct):
     open: list[Partial]
     told: list[Partial]
 
+    @classmethod
+    def begun(cls, fingerprint: str) -> CloserState:
+        """That of a Closer that has heard nothing."""
+        return cls(fingerprint, None, None, False, 0, {}, [], [])
+
 
 class BadPartial(ValueError):
     """A Partial that is not made as those of its detector are."""

@@ -66,7 +66,10 @@ class Silence(msgspec.Struct):
         Not of a source that often begins late in its intervals, as one does that comes in batches.
         """
         late = max(self.late.share, 1 / (self.late.seen + 1))
-        surprise = self.surprise - math.log(self._usual(*self._hours(moment)))
+        # A look changes nothing, not even by making room for an hour.
+        hour = moment.second_of_week // 3600
+        usual = self._usual(self.by_hour.get(hour % 24, Habit()), self.by_hour_of_week.get(hour, Habit()))
+        surprise = self.surprise - math.log(usual)
         return min(-math.log(late), surprise) > IMPLAUSIBLE
 
     def _usual(self, day: Habit, week: Habit) -> float:

@@ -14,6 +14,7 @@ from kafka import KafkaProducer
 
 from detectors import state
 from detectors.blocks import BlockState
+from detectors.closing import CloserState
 from detectors.config import Config
 from detectors.records import utc
 from detectors.scorer import Scorer, ScorerState
@@ -23,7 +24,7 @@ from streams.clients import admin_client, reader
 from streams.errors import BackupError
 from streams.names import LARGEST_MESSAGE_BYTES
 from streams.pieces import Pieces
-from streams.score import LaneKey, ScoreHead
+from streams.score import LaneHead, LaneKey, ScoreHead
 from streams.settings import Settings
 from streams.tables import Snapshot
 
@@ -92,7 +93,7 @@ def put_back(settings: Settings, copies: Copies, advance: Advance) -> None:
     changes = [
         (partition, key, value)
         for partition, copy in sorted(copies.items())
-        for key, value in _changes(partition, stored[partition], copy).items()
+        for key, value in overwriting(partition, stored[partition], copy).items()
     ]
     producer = KafkaProducer(
         **settings.kafka_client(), acks="all", max_request_size=LARGEST_MESSAGE_BYTES, linger_ms=5
@@ -109,27 +110,22 @@ def put_back(settings: Settings, copies: Copies, advance: Advance) -> None:
         producer.close()
 
 
-def _changes(partition: int, stored: Copy, copy: Copy) -> dict[bytes, bytes | None]:
+def overwriting(partition: int, stored: Copy, copy: Copy) -> dict[bytes, bytes | None]:
     """What is to be written over what is stored, in order: None deletes.
 
     A head makes true what is written before it; what only the old one had goes last.
     """
-    told = {
-        key: max(lane.told or 0, lane.closer.closed_through or 0)
-        for key, lane in _head(partition, stored).lanes.items()
-    }
-    snapshot = _quiet(partition, copy, told)
-    written = {} if snapshot is None else tables.records(partition, snapshot)
+    lanes = _head(partition, stored).lanes
+    written = tables.records(partition, _quiet(partition, copy, lanes)) if lanes or copy else {}
     return {**written, **dict.fromkeys(stored.keys() - written.keys())}
 
 
-def _quiet(partition: int, copy: Copy, told: Mapping[LaneKey, int]) -> Snapshot | None:
-    """The snapshot in a copy, which does not tell again what was told; None where it is empty."""
+def _quiet(partition: int, copy: Copy, stored: Mapping[LaneKey, LaneHead]) -> Snapshot:
+    """The snapshot in a copy, which does not tell again what was told; what it lacks begins anew."""
     head = _head(partition, copy)
-    if not head.lanes:
-        return None
-    for key, lane in head.lanes.items():
-        lane.told = told.get(key)
+    for key, lane in stored.items():
+        begun = LaneHead(lane.shards, CloserState.begun(lane.closer.fingerprint), [])
+        head.lanes.setdefault(key, begun).told = max(lane.told or 0, lane.closer.closed_through or 0)
     owners = [
         Pieces(partition, f"{detector}/{shard}", lane.written)
         for (detector, shard), lane in head.lanes.items()

@@ -124,7 +124,8 @@ class ScoreStep:
                 messages = self._score(lane, interval)
                 if lane.told is None or interval.end > lane.told:
                     yield from messages
-            yield from self._look(lane)
+            if lane.told is None or (lane.closer.closed_through or 0) >= lane.told:
+                yield from self._look(lane)
         except (*FAILURES, BadPartial) as error:
             self._metrics.dead_letters.labels(self._tp.topic).inc()
             yield not_ours(self._tp, record, error).message(self._names.dead_letters)

@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from detectors import state
+from detectors.closing import CloserState
 from detectors.records import IntervalScores
-from streams import backup_files
+from streams import backup_files, backups, tables
 from streams.backup_files import Copies, Copy, Header, Lane
 from streams.cli import main
 from streams.errors import BackupError
+from streams.score import LaneHead, ScoreHead
 from streams.settings import Settings
+from streams.tables import Snapshot
 from tests.streams.truth import SECONDS, published, truth
 from tests.streams.worker import running_worker
 
@@ -73,6 +77,30 @@ def wait_for(condition: Callable[[], Any]) -> Any:
         assert time.monotonic() < until
         time.sleep(0.5)
     return found
+
+
+def stored(**through: int | None) -> Copy:
+    """What the first partition holds of detectors that have closed up to there."""
+    lanes = {}
+    for name, closed_through in through.items():
+        closer = CloserState.begun(name)
+        closer.closed_through = closed_through
+        lanes[name, 0] = LaneHead(1, closer, [])
+    head = state.encode(ScoreHead(7, lanes))
+    return Copy(tables.records(0, Snapshot(7, head)))
+
+
+@pytest.mark.parametrize("copy", [stored(old=60), Copy()])
+def test_what_a_copy_lacks_begins_anew_and_is_not_told_again(copy: Copy) -> None:
+    changes = backups.overwriting(0, stored(old=120, new=180), copy)
+
+    restored = Copy({key: value for key, value in changes.items() if value is not None})
+    head, _ = tables.read(restored, 0)
+    assert head is not None
+    lanes = state.decode(head, ScoreHead).lanes
+    assert {name: lane.told for (name, _), lane in lanes.items()} == {"old": 120, "new": 180}
+    assert lanes["new", 0].closer.closed_through is None
+    assert tables.contained(restored, 0) == (7 if copy else -1)
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path):
