@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from detectors.calendars import Almanac
 from detectors.config import Calendar, Calendars, Detector, Where
 from detectors.filters import matches_dimensions
+from detectors.intervals import MILLISECOND
 from detectors.models.base import Moment
 from detectors.places import named
 from detectors.records import Interval, Place
@@ -42,12 +43,11 @@ class Locale:
         self.timezone = timezone
         self.almanacs = almanacs
         self._zone = ZoneInfo(timezone)
-        self._ms = length // timedelta(milliseconds=1)
+        self._ms = length // MILLISECOND
 
     def read(self, interval: Interval) -> Reading:
         """What is to be known of an interval beside its values."""
         local = datetime.fromtimestamp(interval.start / 1000, self._zone)
-        second = local.weekday() * 86_400 + local.hour * 3600 + local.minute * 60 + local.second
         occasions: list[str] = []
         special, learns, held_by = False, True, None
         for almanac in self.almanacs:
@@ -62,7 +62,7 @@ class Locale:
             # A count of 23 hours is no count of a day.
             special = True
             occasions.append(CLOCK_CHANGE)
-        return Reading(Moment(second, special), tuple(dict.fromkeys(occasions)), learns, held_by)
+        return Reading(Moment.at(local, special=special), tuple(dict.fromkeys(occasions)), learns, held_by)
 
 
 class Locales:

@@ -7,6 +7,7 @@ that no point is ever scored by a model that has already seen it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,11 @@ from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+#: Surprise of severity 50, where the band of expected values ends; of severity 70; and the highest there is.
+BAND, SEVENTY, HIGHEST = float(np.log(7)), float(np.log(70)), 30.0
+#: No measurement is larger, and what tables hold (float32) must be: beyond it, a value is missing.
+LARGEST = 1e60
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,12 @@ class Moment:
     second_of_week: int
     #: A holiday or event that the calendar knows: a day unlike its weekday.
     special: bool = False
+
+    @classmethod
+    def at(cls, local: datetime, *, special: bool = False) -> Moment:
+        """The moment of a local time."""
+        second = (local.weekday() * 24 + local.hour) * 3600 + local.minute * 60 + local.second
+        return cls(second, special)
 
 
 @dataclass(frozen=True, slots=True)

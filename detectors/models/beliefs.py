@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 from detectors.models.base import Model
 from detectors.models.columns import SIGMA
 from detectors.models.grounds import CANDIDATES, EVIDENCE
+from detectors.models.mixture import weights
+from detectors.models.roots import slope, square
 from detectors.models.seasonal import Seasonal
-
-#: Weights are the sixth power of accuracy, as in `mixture`.
-POWER = 6
-
-_ROOT = float(np.sqrt(3 / 8))
 
 
 def beliefs(model: Model, series: int) -> dict[str, Any]:
@@ -43,7 +40,7 @@ def _seasonal(state: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "level": _in_unit(level, is_signed=is_signed),
         "level of the last day": _in_unit(float(state["series.slow"]), is_signed=is_signed),
         "usual size": _in_unit(float(state["series.magnitude"]), is_signed=is_signed),
-        "deviation": 2 * (abs(level) + _ROOT) * scale,
+        "deviation": float(slope(np.array(level))) * scale,
         "kind": "counts" if whole >= min(count, 20) else "a gauge",
         "values": int(count),
         "missing": int(state["series.missing"]),
@@ -61,8 +58,7 @@ def _weights(state: dict[str, NDArray[Any]]) -> dict[str, float]:
     known[[1, 3]] = (state["seasons.day_visits"] > 1).mean() > 0.5
     known[[2, 4]] = (state["seasons.week_visits"] > 1).mean() > 0.5
     known[5] = state["series.count"] > 30
-    error = np.where(known, state["fast.error"] + 1e-6 * state["series.magnitude"] + 1e-9, np.inf)
-    weight = (error.min() / error) ** POWER
+    weight = weights(state["fast.error"], known, state["series.magnitude"])
     shares = dict.fromkeys(CANDIDATES, 0.0)
     for name, share in zip(CANDIDATES, (weight / weight.sum()).tolist(), strict=True):
         shares[name] += share
@@ -80,7 +76,7 @@ def _table(state: dict[str, NDArray[Any]], season: str, *, is_signed: bool) -> l
 
 def _in_unit(x: float, *, is_signed: bool) -> float:
     """From roots to the unit of the value."""
-    value = float(np.copysign(abs(x) * (abs(x) + 2 * _ROOT), x))
+    value = float(square(np.array(x)))
     return float(f"{value if is_signed else max(value, 0.0):.6g}")
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from river import drift
 
-from detectors.models.base import Assessment, Column, Moment
-from detectors.models.columns import Columns, Layout, clip
-from detectors.models.forecasting import HIGHEST, LARGEST, LEARNING_POINTS, half_life, root, square
+from detectors.models.base import HIGHEST, LARGEST, SEVENTY, Assessment, Column, Moment
+from detectors.models.columns import SIGMA, Columns, Layout, clip, half_life
 from detectors.models.objects import Memory, Objects
+from detectors.models.roots import root, square
 from detectors.models.seasons import DAY, HOUR
+from detectors.models.trust import LEARNING_POINTS, confidence
 
 #: The chance of ADWIN's to see a change where there is none, at each cut.
 DELTA = 1e-5
@@ -30,14 +31,10 @@ LIMIT = 4.0
 LARGE, RECENT_RATE = 2.0, 1 / 6
 #: Visits of an hour after which half of its memory is new; it is slow, and leaves changes to be found.
 HOUR_VISITS = 28
-#: Days whose seasons are learnt before changes are looked for; then confidence is full after so many.
-FIRST_DAYS, CONFIDENT_DAYS = 3, 14.0
-#: Surprise of the least change that is told of, which is severity 70.
-LEAST = float(np.log(70))
+#: Days whose seasons are learnt before changes are looked for.
+FIRST_DAYS = 3
 #: Bytes of an ADWIN: enough for more points than a series of minutes has in a hundred years.
 MOST_BYTES = 3072
-
-_SIGMA = 1.25
 
 Hourly = Annotated[NDArray[np.float32], Layout(24, dtype=np.float32)]
 
@@ -134,7 +131,7 @@ class Change:
             upper=nothing,
             scale=np.where(known, self._sigma() * 2 * (np.abs(now) + 1), np.nan),
             surprise=np.where(learning, np.nan, np.where(state.found > 0, state.found, -HIGHEST)),
-            confidence=np.minimum(1.0, (state.count + 1) / (CONFIDENT_DAYS * self._points_a_day)),
+            confidence=confidence(state.count, self._points_a_day),
             learning=learning,
             before=np.where(known, self._in_unit(now - state.step), np.nan),
         )
@@ -175,7 +172,8 @@ class Change:
             return
         now, points = window.estimation, window.width
         rarity = 0.5 * points * (now - before) ** 2 - math.log(self._points_a_day)
-        state.found[number] = min(max(rarity, LEAST), HIGHEST)
+        # The least change that is told of is of severity 70.
+        state.found[number] = min(max(rarity, SEVENTY), HIGHEST)
         sigma = self._sigma()[number]
         recent = state.recent[number]
         moved = recent if abs(recent) > LARGE * sigma else now * sigma
@@ -187,7 +185,7 @@ class Change:
 
     def _sigma(self) -> Column:
         magnitude = np.abs(self._state.hour).mean(axis=0, dtype=np.float64)
-        sigma: Column = _SIGMA * np.maximum(self._state.distance, 0.01 * magnitude + 1e-9)
+        sigma: Column = SIGMA * np.maximum(self._state.distance, 0.01 * magnitude + 1e-9)
         return sigma
 
     def _in_unit(self, x: Column) -> Column:

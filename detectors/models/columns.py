@@ -130,3 +130,8 @@ def track(scale: Column, residual: Column, floor: Column, rate: float, times: Co
     turn = np.where(size > scaled * QUANTILE_SIZE, QUANTILE, QUANTILE - 1)
     followed = scaled * np.exp(2 * np.maximum(rate, 1.5 * share) * turn)
     return np.where(times < 12, scale + (size - scale) * share, followed)
+
+
+def half_life(points: float, least: float) -> float:
+    """The rate that forgets half in so many points."""
+    return float(1 - 0.5 ** (1 / max(points, least)))

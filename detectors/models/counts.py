@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from detectors.models.base import Column, Flags, Moment
-from detectors.models.columns import Columns, Layout, Lines, Two, follow
-from detectors.models.forecasting import Forecasting, Spread, half_life
+from detectors.models.columns import Columns, Layout, Lines, Two, follow, half_life
+from detectors.models.forecasting import Forecasting, Spread
 from detectors.models.seasons import HOUR
 
 #: Visits of an hour of the week after which half of its memory is new; of the day; days for the level.

@@ -14,10 +14,8 @@ from river import base
 
 from detectors.models import MODELS
 from detectors.models.base import Assessment, Moment
-from detectors.models.seasons import DAY
+from detectors.models.seasons import WEEK
 from detectors.severity import severity
-
-WEEK = 7 * DAY
 
 
 class SeriesScorer(base.SupervisedAnomalyDetector):
@@ -71,5 +69,5 @@ class SeriesScorer(base.SupervisedAnomalyDetector):
     def _moment(self, x: dict[Any, Any] | None) -> Moment:
         time = (x or {}).get("time")
         if isinstance(time, datetime):
-            return Moment((time.weekday() * 24 + time.hour) * 3600 + time.minute * 60 + time.second)
+            return Moment.at(time)
         return Moment(int(self._learnt * self.interval_seconds) % WEEK)

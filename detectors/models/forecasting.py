@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.models.base import Assessment, Column, Flags, Moment
-from detectors.models.columns import BELIEVED, SIGMA, Columns, Lines, Two, clip, follow, track
-from detectors.models.objects import Objects
+from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Flags, Moment
+from detectors.models.columns import BELIEVED, SIGMA, Lines, Two, clip, follow, track
+from detectors.models.gaps import Gaps
+from detectors.models.parts import Parted
+from detectors.models.roots import root, slope, square
 from detectors.models.seasons import DAY
 from detectors.models.tails import Rarity, Tails
+from detectors.models.trust import LEARNING_POINTS, confidence, handicap
 
 #: No scale is below this share of the usual value, in roots.
 FLOOR = 0.04
@@ -26,20 +28,8 @@ FLOOR = 0.04
 SCALE = 0.002
 #: On a special day, unlike any other, a deviation counts this many times less.
 SPECIAL = 6.0
-#: Points before a series is asked, and days until its confidence is full.
-LEARNING_POINTS, CONFIDENT_DAYS = 16, 14.0
-#: Surprise of severity 50, where the band of expected values ends; and the highest there is.
-BAND, HIGHEST = float(np.log(7)), 30.0
-#: Nats taken off a series without history, fewer as its confidence grows.
-YOUTH = 1.5
-#: Chances that a gap begins and goes on, before any is seen, and how many points that is worth.
-GAP_BEGINS, GAP_GOES_ON, GAP_PRIOR = 0.01, 0.3, 100.0
 #: Typical size of a deviation, which the prior expects at least.
 LEAST_TYPICAL = np.full((2, 1), 0.6)
-#: No measurement is larger: beyond it, a value is missing.
-LARGEST = 1e60
-
-_ROOT = float(np.sqrt(3 / 8))
 
 
 class Spread(Protocol):
@@ -78,7 +68,7 @@ class Rooted:
     @property
     def scale(self) -> Column:
         """The standard error in the unit of the value."""
-        return 2 * (np.abs(self.root) + _ROOT) * self.sigma
+        return slope(self.root) * self.sigma
 
     def deviation(self, value: Column) -> Lines:
         """Standard deviations above and below."""
@@ -95,20 +85,15 @@ class Rooted:
         return square(self.root + clip(root(value) - self.root, BELIEVED * self.sigma))
 
 
-class _State(Columns):
+class _State(Gaps):
     """What is known of each series beside its forecast and its tails."""
 
-    #: Values seen, and their usual size in roots.
-    count: Column
+    #: The usual size of values, in roots.
     magnitude: Column
     #: Whether there was ever a negative one.
     negative: Column
     #: Mean size of residuals, in roots.
     residual: Column
-    #: Surprise of the gap that lasts, gaps begun, intervals missing.
-    gap: Column
-    gaps: Column
-    missing: Column
 
 
 class _Tails(Tails):
@@ -130,14 +115,14 @@ class Forecasted(Assessment):
     gap: Column
 
 
-class Forecasting(ABC):
+class Forecasting(Parted, ABC):
     """A model of many series by their forecasts."""
 
     def __init__(self, interval_seconds: float) -> None:
         self._points_a_day = DAY / interval_seconds
         self._state = _State()
         self._tails = _Tails(self._points_a_day, LEAST_TYPICAL)
-        self._parts: dict[str, Columns | Objects[Any]] = {"series": self._state, "tails": self._tails}
+        super().__init__({"series": self._state, "tails": self._tails})
 
     @abstractmethod
     def _forecast(self, moment: Moment) -> Spread:
@@ -146,30 +131,6 @@ class Forecasting(ABC):
     @abstractmethod
     def _take(self, moment: Moment, value: Column, spread: Spread, keep: Flags) -> None:
         """Take in the values to keep, of which this was the forecast."""
-
-    def grow(self, series: int) -> None:
-        """Add series without history."""
-        for part in self._parts.values():
-            part.grow(series)
-
-    def reset(self, series: NDArray[np.intp]) -> None:
-        """Forget the history of series."""
-        for part in self._parts.values():
-            part.reset(series)
-
-    def save(self) -> dict[str, NDArray[np.generic]]:
-        """The state, series along the last axis."""
-        return {
-            f"{title}.{name}": array
-            for title, part in self._parts.items()
-            for name, array in part.save().items()
-        }
-
-    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Go on from a saved state."""
-        for title, part in self._parts.items():
-            mine = f"{title}."
-            part.load({n.removeprefix(mine): array for n, array in state.items() if n.startswith(mine)})
 
     def assess(self, moment: Moment, value: Column) -> Forecasted:
         """Score an interval; reads only."""
@@ -180,11 +141,11 @@ class Forecasting(ABC):
         width = SPECIAL if moment.special else 1.0
         deviation = np.where(seen & known, spread.deviation(np.where(seen, value, 0.0)), 0.0) / width
         rarity = self._tails.measure(deviation, self._keeps(moment, seen & known))
-        gap = np.where(seen, 0.0, state.gap + self._gap_grows())
-        doubt = 1 - self._confidence()
-        handicap = YOUTH * doubt * doubt
-        lower, upper = spread.bounds(self._tails.reach(rarity, BAND + handicap) * width)
-        told = np.where(seen, rarity.nats.max(axis=0), gap - np.log(self._points_a_day)) - handicap
+        gap = state.lasting(seen)
+        trusted = confidence(state.count, self._points_a_day)
+        young = handicap(trusted)
+        lower, upper = spread.bounds(self._tails.reach(rarity, BAND + young) * width)
+        told = np.where(seen, rarity.nats.max(axis=0), gap - np.log(self._points_a_day)) - young
         learning = (state.count < LEARNING_POINTS) | ~known
         return Forecasted(
             moment=moment,
@@ -194,7 +155,7 @@ class Forecasting(ABC):
             upper=self._in_range(upper),
             scale=spread.scale,
             surprise=np.where(learning, np.nan, np.minimum(told, HIGHEST)),
-            confidence=self._confidence(),
+            confidence=trusted,
             learning=learning,
             seen=seen,
             spread=spread,
@@ -222,10 +183,7 @@ class Forecasting(ABC):
         scale = track(state.residual, strayed, self._floor(), SCALE, self._tails.learnt)
         state.residual = np.where(keep & known, scale, state.residual)
         np.copyto(state.negative, 1.0, where=seen & (value < 0))
-        state.gaps += ~seen & (state.gap == 0)
-        state.missing += ~seen
-        state.gap = assessment.gap
-        state.count += seen
+        state.learn_gap(seen, assessment.gap)
 
     def _believed(self, value: Column, spread: Spread, keep: Flags) -> Column:
         """What is to be learnt: at first any value, then within limits; the forecast itself for none."""
@@ -242,32 +200,6 @@ class Forecasting(ABC):
     def _keeps(self, moment: Moment, seen: Flags) -> Flags:
         return seen & (not moment.special)
 
-    def _confidence(self) -> Column:
-        return np.minimum(1.0, (self._state.count + 1) / (CONFIDENT_DAYS * self._points_a_day))
-
     def _in_range(self, y: Column) -> Column:
         """Never below zero where no value ever was."""
         return np.where(self._state.negative > 0, y, np.maximum(y, 0.0))
-
-    def _gap_grows(self) -> Column:
-        """Surprise of one more missing value: that a gap begins, or that it goes on."""
-        state = self._state
-        begins = (state.gaps + GAP_PRIOR * GAP_BEGINS) / (state.count + GAP_PRIOR)
-        goes_on = (state.missing - state.gaps + 10 * GAP_GOES_ON) / (state.missing + 10)
-        return -np.log(np.minimum(np.where(state.gap > 0, goes_on, begins), 1.0))
-
-
-def root(y: Column) -> Column:
-    """Linear for small values, a root for large ones: where the noise of counts is even."""
-    return np.copysign(np.sqrt(np.abs(y) + _ROOT * _ROOT) - _ROOT, y)
-
-
-def square(x: Column) -> Column:
-    """The value of a root."""
-    size = np.abs(x)
-    return np.copysign(size * (size + 2 * _ROOT), x)
-
-
-def half_life(points: float, least: float) -> float:
-    """The rate that forgets half in so many points."""
-    return float(1 - 0.5 ** (1 / max(points, least)))

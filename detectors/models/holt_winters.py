@@ -15,9 +15,10 @@ import numpy as np
 from river import time_series
 
 from detectors.models.base import Column, Flags, Moment
-from detectors.models.forecasting import Forecasting, Rooted, Spread, root
+from detectors.models.forecasting import Forecasting, Rooted, Spread
 from detectors.models.objects import Memory, Objects
 from detectors.models.phase import Phase
+from detectors.models.roots import root
 
 ALPHA, BETA, GAMMA = 0.3, 0.01, 0.3
 #: Intervals of a season: a day, or a week of days.

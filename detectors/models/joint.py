@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river.anomaly import HalfSpaceTrees
 
+from detectors.models.base import HIGHEST
 from detectors.models.seasons import DAY
 from detectors.models.tails import BELIEVED, MEMORY, PRIOR, RATE
 
@@ -26,7 +27,6 @@ TREES, HEIGHT, SEED = 12, 7, 20
 SQUASH = 6.0
 #: Points of which the trees hold the masses: a day, within these limits.
 LEAST_WINDOW, MOST_WINDOW = 250, 1440
-HIGHEST = 30.0
 #: Sparseness is a logarithm already; its mean excess is taken for this much before any is seen.
 PRIOR_EXCESS = 0.2
 #: Trees are few and their masses change a window at a time: the tail is taken this much wider than seen.

@@ -77,10 +77,7 @@ class Mixture(Columns):
         """The mean of the candidates, weighted by the sixth power of their accuracy."""
         # One that knows nothing yet has no weight, and is booked the error of the level.
         np.copyto(lines, lines[0], where=~valid)
-        error = np.where(valid, self.error + (1e-6 * magnitude + 1e-9), np.inf)
-        accuracy = error.min(axis=0) / error
-        accuracy *= accuracy
-        weight = accuracy * accuracy * accuracy
+        weight = weights(self.error, valid, magnitude)
         expected = _sum(weight * lines) / _sum(weight)
         return Forecast(lines, valid, weight, expected, x - expected)
 
@@ -100,6 +97,15 @@ class Mixture(Columns):
         """Take in the size of a residual."""
         followed = track(self.scale, forecast.residual, floor, SCALE, gain.times)
         self.scale = np.where(gain.keep, followed, self.scale)
+
+
+def weights(error: Lines, valid: NDArray[np.bool_], magnitude: Column) -> Lines:
+    """How much each candidate counts against the best of them: the sixth power of its accuracy."""
+    error = np.where(valid, error + (1e-6 * magnitude + 1e-9), np.inf)
+    accuracy = error.min(axis=0) / error
+    accuracy *= accuracy
+    weight: Lines = accuracy * accuracy * accuracy
+    return weight
 
 
 def _ratio(a: Column, b: Column) -> Column:

@@ -12,8 +12,7 @@ import numpy as np
 
 from detectors.models.base import Column, Flags, Moment
 from detectors.models.columns import Columns, Layout
-
-WEEK = 7 * 86_400
+from detectors.models.seasons import WEEK
 
 
 class Phase(Columns):

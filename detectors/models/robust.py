@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from detectors.models.base import Column, Flags, Moment
 from detectors.models.columns import Columns, Layout
-from detectors.models.forecasting import Forecasting, Rooted, Spread, root
+from detectors.models.forecasting import Forecasting, Rooted, Spread
+from detectors.models.roots import root
 from detectors.models.seasons import DAY, HOUR
 
 HOURS = 24

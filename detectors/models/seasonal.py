@@ -14,14 +14,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.models.base import Assessment, Column, Flags, Moment
-from detectors.models.columns import SIGMA, Columns, Gain, Lines, Three, Two, clip, follow
+from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Flags, Moment
+from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
+from detectors.models.gaps import Gaps
 from detectors.models.grounds import CANDIDATES, EVIDENCE, MISSING, basis_in_words
 from detectors.models.mixture import SCALE, Forecast, Mixture
+from detectors.models.parts import Parted
+from detectors.models.roots import root, slope, square
 from detectors.models.seasons import DAY, Season, Seasons
 from detectors.models.tails import LINES, Rarity, Tails
+from detectors.models.trust import LEARNING_POINTS, confidence, handicap
 
 #: How fast the fast level and offsets follow (a point); half-lives of the slow ones and of errors.
 FAST, OFFSET, SLOW_DAYS, ERROR_DAYS = 0.3, 0.03, 1.0, 7.0
@@ -35,31 +38,15 @@ CONTEXT = 1.5
 #: have shown how it compares with plain days; that comparison follows so fast, within limits.
 SPECIAL, COMPARED_SPECIAL = 6.0, 3.0
 COMPARED_POINTS, COMPARED_RATE, MOST_COMPARED = 2, 0.5, 10.0
-#: Points before a series is asked, and days until its confidence is full.
-LEARNING_POINTS, CONFIDENT_DAYS = 16, 14.0
-#: Surprise of severity 50, where the band of expected values ends; and the highest there is.
-BAND, HIGHEST = float(np.log(7)), 30.0
-#: Chances that a gap begins and goes on, before any is seen, and how many points that is worth.
-GAP_BEGINS, GAP_GOES_ON, GAP_PRIOR = 0.01, 0.3, 100.0
-
-#: Nats taken off a series without history, fewer as its confidence grows: what it has not been through
-#: yet (a night, a weekend) is no incident.
-YOUTH = 1.5
 #: Typical size of deviations of a single point, which the prior expects at least; means may be smaller,
 #: but what tables round off (float32) is no deviation: a series that never moves has no other.
 LEAST_TYPICAL = np.array([[0.6], [0.6], [0.002], [0.002], [0.002], [0.002], [0.6], [0.6], [0.6]])
 
-#: No measurement is larger, and what tables hold (float32) must be: beyond it, a value is missing.
-LARGEST = 1e60
 
-_ROOT = float(np.sqrt(3 / 8))
-
-
-class _State(Columns):
+class _State(Gaps):
     """What is known of each series besides forecasts and tails."""
 
-    #: Values seen; the last one and the usual size, in roots.
-    count: Column
+    #: The last value and the usual size, in roots.
     previous: Column
     magnitude: Column
     #: How many whole numbers came in a row, and whether there was ever a negative one.
@@ -77,10 +64,6 @@ class _State(Columns):
     product: Three
     #: Mean deviations, over some points and over hours.
     mean: Two
-    #: Surprise of the gap that lasts, gaps begun, intervals missing.
-    gap: Column
-    gaps: Column
-    missing: Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +111,7 @@ class SeasonalAssessment(Assessment):
         return evidence, basis_in_words(CANDIDATES, self.fast.weight[:, series].tolist())
 
 
-class Seasonal:
+class Seasonal(Parted):
     """A mixture of seasonal forecasts with self-calibrating tails, of many series.
 
     >>> model = Seasonal(interval_seconds=3600)
@@ -144,45 +127,24 @@ class Seasonal:
     def __init__(self, interval_seconds: float) -> None:
         points = DAY / interval_seconds
         self._points_a_day = points
-        self._slow_rate = _half_life(SLOW_DAYS * points, least=10)
-        self._product_rate = _half_life(SLOW_DAYS * points, least=50)
+        self._slow_rate = half_life(SLOW_DAYS * points, least=10)
+        self._product_rate = half_life(SLOW_DAYS * points, least=50)
         self._mean_rates = np.array([[MEAN_RATE], [1 / max(24.0, points / 8)]])
-        error_rate = _half_life(ERROR_DAYS * points, least=20)
+        error_rate = half_life(ERROR_DAYS * points, least=20)
         self._state = _State()
         self._seasons = Seasons(interval_seconds)
         self._fast = Mixture(OFFSET, error_rate, candidates=6)
         self._slow = Mixture(self._slow_rate, error_rate, candidates=5)
         self._tails = Tails(points, LEAST_TYPICAL)
-        self._parts: dict[str, Columns] = {
-            "series": self._state,
-            "seasons": self._seasons,
-            "fast": self._fast,
-            "slow": self._slow,
-            "tails": self._tails,
-        }
-
-    def grow(self, series: int) -> None:
-        """Add series without history."""
-        for part in self._parts.values():
-            part.grow(series)
-
-    def reset(self, series: NDArray[np.intp]) -> None:
-        """Forget the history of series."""
-        for part in self._parts.values():
-            part.reset(series)
-
-    def save(self) -> dict[str, NDArray[np.generic]]:
-        """The state, series along the last axis."""
-        return {
-            f"{title}.{name}": array
-            for title, part in self._parts.items()
-            for name, array in part.save().items()
-        }
-
-    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Go on from a saved state."""
-        for title, part in self._parts.items():
-            part.load({name: state[f"{title}.{name}"] for name in part.layouts})
+        super().__init__(
+            {
+                "series": self._state,
+                "seasons": self._seasons,
+                "fast": self._fast,
+                "slow": self._slow,
+                "tails": self._tails,
+            }
+        )
 
     def assess(self, moment: Moment, value: Column) -> SeasonalAssessment:
         """Score an interval; reads only."""
@@ -191,7 +153,7 @@ class Seasonal:
         scales = self._scales(given)
         mean, deviation = self._evidence(given, fast, slow, scales)
         rarity = self._tails.measure(deviation, given.seen & (not moment.special))
-        gap = np.where(given.seen, 0.0, self._state.gap + self._gap_grows())
+        gap = self._state.lasting(given.seen)
         expected, scale, band = self._band(given, fast, scales, rarity)
         count = self._state.count
         return SeasonalAssessment(
@@ -200,9 +162,9 @@ class Seasonal:
             expected=self._in_unit(expected),
             lower=self._in_unit(expected - band[1]),
             upper=self._in_unit(expected + band[0]),
-            scale=np.where(count > 0, 2 * (np.abs(expected) + _ROOT) * scale, np.nan),
+            scale=np.where(count > 0, slope(expected) * scale, np.nan),
             surprise=self._surprise(given, rarity, gap),
-            confidence=self._confidence(),
+            confidence=self._confidence,
             learning=count < LEARNING_POINTS,
             given=given,
             fast=fast,
@@ -215,7 +177,7 @@ class Seasonal:
 
     def _take(self, moment: Moment, value: Column) -> _Given:
         seen = np.abs(value) <= LARGEST
-        x = np.where(seen, _root(np.where(seen, value, 0.0)), self._state.previous)
+        x = np.where(seen, root(np.where(seen, value, 0.0)), self._state.previous)
         first = self._state.count == 0
         magnitude = np.where(first, np.abs(x), self._state.magnitude)
         return _Given(moment, seen, x, first, magnitude, self._seasons.look(moment))
@@ -289,34 +251,24 @@ class Seasonal:
             np.minimum(plain * step, CONTEXT * np.abs(point), out=deviation[8])
         return mean, deviation
 
-    def _gap_grows(self) -> Column:
-        """Surprise of one more missing value: that a gap begins, or that it goes on."""
-        state = self._state
-        begins = (state.gaps + GAP_PRIOR * GAP_BEGINS) / (state.count + GAP_PRIOR)
-        goes_on = (state.missing - state.gaps + 10 * GAP_GOES_ON) / (state.missing + 10)
-        return -np.log(np.minimum(np.where(state.gap > 0, goes_on, begins), 1.0))
-
     def _surprise(self, given: _Given, rarity: Rarity, gap: Column) -> Column:
         """The most surprising evidence, in nats; NaN while there is nothing to say."""
         nats = _weighed(rarity.nats)
         # A gap is rare by the point, and told by the day as all else.
         told = np.where(given.seen, nats.max(axis=0), gap - np.log(self._points_a_day))
-        surprise = np.minimum(told - self._handicap(), HIGHEST)
+        surprise = np.minimum(told - handicap(self._confidence), HIGHEST)
         return np.where(self._state.count < LEARNING_POINTS, np.nan, surprise)
 
+    @property
     def _confidence(self) -> Column:
-        return np.minimum(1.0, (self._state.count + 1) / (CONFIDENT_DAYS * self._points_a_day))
-
-    def _handicap(self) -> Column:
-        doubt = 1 - self._confidence()
-        return YOUTH * doubt * doubt
+        return confidence(self._state.count, self._points_a_day)
 
     def _band(
         self, given: _Given, fast: Forecast, scales: _Scales, rarity: Rarity
     ) -> tuple[Column, Column, Lines]:
         """Forecast, its standard error, and how far above and below it a point is of severity 50."""
         scale = SIGMA * scales.fast
-        reach = np.maximum(self._tails.reach(rarity, BAND + self._handicap())[:2], 1.0)
+        reach = np.maximum(self._tails.reach(rarity, BAND + handicap(self._confidence))[:2], 1.0)
         return self._expected(given, fast), scale, reach * scale * self._width(given)
 
     def _expected(self, given: _Given, fast: Forecast) -> Column:
@@ -334,7 +286,7 @@ class Seasonal:
 
     def _in_unit(self, x: Column) -> Column:
         """From roots to the unit of the value; never below zero where no value ever was."""
-        y = np.where(self._state.negative > 0, _square(x), np.maximum(_square(x), 0.0))
+        y = np.where(self._state.negative > 0, square(x), np.maximum(square(x), 0.0))
         return np.where(self._state.count > 0, y, np.nan)
 
     def learn(self, assessment: Assessment) -> None:
@@ -384,10 +336,8 @@ class Seasonal:
             state.special += seen
         else:
             np.copyto(state.special, 0.0, where=seen)
-        state.gaps += ~seen & (state.gap == 0)
-        state.missing += ~seen
-        state.gap, state.mean, state.previous = known.gap, known.mean, x
-        state.count += seen
+        state.mean, state.previous = known.mean, x
+        state.learn_gap(seen, known.gap)
 
 
 def _weighed(nats: Lines) -> Lines:
@@ -395,22 +345,6 @@ def _weighed(nats: Lines) -> Lines:
     weighed = nats.copy()
     weighed[2:4] *= MEAN_WEIGHT
     return weighed
-
-
-def _half_life(points: float, least: float) -> float:
-    """The rate that forgets half in so many points."""
-    return float(1 - 0.5 ** (1 / max(points, least)))
-
-
-def _root(y: Column) -> Column:
-    """Linear for small values, a root for large ones: where the noise of counts is even."""
-    return np.copysign(np.sqrt(np.abs(y) + _ROOT * _ROOT) - _ROOT, y)
-
-
-def _square(x: Column) -> Column:
-    """The value of a root."""
-    size = np.abs(x)
-    return np.copysign(size * (size + 2 * _ROOT), x)
 
 
 def _nearest(x: Column, forecast: Forecast) -> Column:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors.models.base import Column, Flags, Moment
 from detectors.models.columns import Columns, Layout, clip, track
 
-DAY, HOUR = 86_400, 3_600
+WEEK, DAY, HOUR = 604_800, 86_400, 3_600
 #: A day has as many bins as intervals, within these limits.
 LEAST_BINS, MOST_BINS = 24, 96
 #: Visits of a slot after which half of its memory is new.

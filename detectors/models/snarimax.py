@@ -15,10 +15,11 @@ import numpy as np
 from river import linear_model, optim, time_series
 
 from detectors.models.base import Column, Flags, Moment
-from detectors.models.columns import SIGMA, Columns, follow
-from detectors.models.forecasting import Forecasting, Rooted, Spread, half_life, root
+from detectors.models.columns import SIGMA, Columns, follow, half_life
+from detectors.models.forecasting import Forecasting, Rooted, Spread
 from detectors.models.objects import Memory, Objects
 from detectors.models.phase import Phase
+from detectors.models.roots import root
 
 #: Last values and errors, and those of as many days before.
 LAGS, ERRORS, SEASONS = 3, 1, 1

@@ -12,13 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.models.base import Assessment, Column, Moment
+from detectors.models.base import HIGHEST, SEVENTY, Assessment, Column, Moment
 
 #: The lowest and the highest value that is in order; None where there is no limit.
 Limits = tuple[float | None, float | None]
-
-#: Surprise of severity 70, and the highest there is.
-LEAST, HIGHEST = float(np.log(70)), 30.0
 
 
 class Limited(Assessment):
@@ -63,7 +60,7 @@ class Static:
             np.resize(column, len(value)) for column in (*self._limits, self._expected, self._apart)
         )
         outside = np.fmax(lower - value, value - upper) / apart
-        surprise = np.where(outside > 0, LEAST + np.log1p(9 * np.maximum(outside, 0.0)), -HIGHEST)
+        surprise = np.where(outside > 0, SEVENTY + np.log1p(9 * np.maximum(outside, 0.0)), -HIGHEST)
         return Limited(
             moment=moment,
             value=value,

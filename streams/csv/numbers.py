@@ -6,8 +6,8 @@ import math
 import re
 from collections.abc import Sequence
 
-#: No model takes a larger number.
-LARGEST = 1e60
+from detectors.models.base import LARGEST
+
 #: What programs write where there is no value.
 NOTHING = frozenset({"", "-", "na", "n/a", "nan", "null", "none", "nil", "missing", "?", "#n/a", "\\n", "."})
 
