@@ -34,7 +34,8 @@ class Alerter:
     """What the rules of one detector have told of its open groups."""
 
     def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
-        self._rules = [_Rule(rule, Bars(detector, rules)) for rule in rules]
+        bars = Bars(detector, rules)
+        self._rules = [_Rule(rule, bars) for rule in rules]
         self._told: dict[str, Told] = {}
 
     def alert(self, group: AnomalyGroup) -> Iterator[Alert]:

@@ -18,15 +18,15 @@ from detectors.bars import FLOOR
 from detectors.config import Detector
 from detectors.locales import Locale, Reading
 from detectors.models import model_of
-from detectors.models.base import Assessment, Column, Flags, Model
+from detectors.models.base import HIGHEST, Assessment, Column, Flags, Model
 from detectors.severity import surprise
 from detectors.state import Array
 
 #: Series of a full block.
 BLOCK_SERIES = 4096
 
-#: The surprise of what is declared never to happen, in nats; and from which on there is something to say.
-CERTAIN, TOLD = 30.0, surprise(FLOOR)
+#: The surprise from which on there is something to say, in nats.
+TOLD = surprise(FLOOR)
 
 _FILL = {"zero": 0.0}
 #: In an array, so that it is put into each row as a whole.
@@ -148,25 +148,27 @@ class Block:
 
     def assess(self, reading: Reading, value: Column) -> Table:
         """Score values, and learn nothing from them."""
-        table = Table.of(*value.shape)
-        for part in self._modelled:
-            mine = np.ascontiguousarray(value[:, part.columns]).ravel()
-            table.put(part.columns, part.model.assess(reading.moment, mine))
-        return table
+        return _table(self._assessed(reading, value), value)
 
     def score(self, reading: Reading, value: Column) -> Table:
         """Score the values of an interval, then learn from them."""
-        table = Table.of(*value.shape)
-        for part in self._modelled:
-            mine = np.ascontiguousarray(value[:, part.columns]).ravel()
-            assessment = part.model.assess(reading.moment, mine)
-            table.put(part.columns, assessment)
-            if reading.learns:
+        assessed = self._assessed(reading, value)
+        table = _table(assessed, value)
+        if reading.learns:
+            for part, assessment in assessed:
                 part.model.learn(assessment)
         alarmed = np.isnan(value) & self._alarms & ~table.learning
-        table.surprise[alarmed] = CERTAIN
+        table.surprise[alarmed] = HIGHEST
         table.grounds[alarmed] = _ALWAYS_THERE
         return table
+
+    def _assessed(self, reading: Reading, value: Column) -> list[tuple[_Modelled, Assessment]]:
+        """What each model says of its measures."""
+        mine = (np.ascontiguousarray(value[:, part.columns]).ravel() for part in self._modelled)
+        return [
+            (part, part.model.assess(reading.moment, values))
+            for part, values in zip(self._modelled, mine, strict=True)
+        ]
 
     def model_of(self, measure: str, seat: int) -> tuple[Model, int]:
         """The model of a measure, and which of its series is that of a seat."""
@@ -212,3 +214,10 @@ class _Modelled:
                 here, there = self.measures.index(measure), state.measures.index(measure)
                 to[..., target, here] = of[..., source, there]
         self.model.load(arrays)
+
+
+def _table(assessed: Sequence[tuple[_Modelled, Assessment]], value: Column) -> Table:
+    table = Table.of(*value.shape)
+    for part, assessment in assessed:
+        table.put(part.columns, assessment)
+    return table

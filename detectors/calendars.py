@@ -7,7 +7,7 @@ interval, the names of those it touches. What is then done is the scorer's: see 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -15,10 +15,11 @@ import holidays
 
 from detectors import icalendar_files
 from detectors.commerce import days_of_trade
-from detectors.config import Calendar, CalendarFile
-from detectors.occasions import DAY, Recurrence, Span, local_span, own
+from detectors.config import DAY, Calendar, CalendarFile
+from detectors.intervals import MILLISECOND
+from detectors.occasions import Recurrence, Span, local_span, own
 
-DAY_MS = DAY // timedelta(milliseconds=1)
+DAY_MS = DAY // MILLISECOND
 #: Years of which the occasions are kept in mind.
 YEARS = 8
 #: Years in which there are any: in others a margin may leave what a date can be.
@@ -81,7 +82,7 @@ class Almanac:
         after = datetime(year, 1, 1, tzinfo=UTC) - calendar.margin_after
         before = datetime(year + 1, 1, 1, tzinfo=UTC) + calendar.margin_before
         margins = calendar.margin_before, calendar.margin_after
-        ahead, behind = (margin // timedelta(milliseconds=1) for margin in margins)
+        ahead, behind = (margin // MILLISECOND for margin in margins)
         for span in (*self._given(after, before), *self._known(after, before)):
             yield Span(span.start - ahead, span.end + behind, span.name)
 

@@ -14,11 +14,11 @@ from statistics import median
 
 import msgspec
 
+from detectors.config import DAY
 from detectors.records import Alert, AnomalyGroup
 
 #: An incident that begins so many intervals after the end of a label still belongs to it.
 TOLERANCE = 2
-DAY = timedelta(days=1)
 
 
 class Label(msgspec.Struct, frozen=True):

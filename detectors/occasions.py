@@ -10,17 +10,14 @@ from typing import NamedTuple
 
 from dateutil.rrule import rruleset, rrulestr
 
-from detectors.config import Occasion
+from detectors.config import DAY, Occasion
 
-DAY = timedelta(days=1)
 #: The most that clocks on the wall are ahead of or behind those of UTC, and a change of them.
 FARTHEST = timedelta(hours=27)
 
 REPEATS = {word: f"FREQ={word.upper()}" for word in ("daily", "weekly", "monthly", "yearly")}
 #: What comes more often is no occasion.
 OFTEN_ENOUGH = re.compile("(^|;)FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY)(;|$)", re.IGNORECASE)
-
-
 #: What lasts longer is no occasion.
 LONGEST = timedelta(days=3_660)
 

@@ -6,13 +6,13 @@ points too: zero, nothing, or the value before, as each measure says.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from detectors.admission import Admission, AdmissionState
+from detectors.admission import Admission, AdmissionState, Rows
 from detectors.bars import FLOOR
 from detectors.blocks import BlockState, Table
 from detectors.chunks import selected
@@ -75,7 +75,7 @@ class Scorer:
         late = None if interval.first is None else 2 * interval.first >= interval.start + interval.end
         stopped = self._silence.hear(interval.events, total.moment, late=late, learns=total.learns)
         value = self._nothing() if stopped else self._values(interval)
-        readings = {locale: locale.read(interval) for locale in self._seating.locales}
+        readings = self._readings(interval)
         zeros = self._seating.assess(readings, self._zeros()) if stopped else None
         table = self._seating.score(readings, value)
         if zeros is not None:
@@ -89,9 +89,11 @@ class Scorer:
         Those are of values that can only grow and are too large already. An interval without events is
         scored as one in which the source has stopped.
         """
-        readings = {locale: locale.read(interval) for locale in self._seating.locales}
+        readings = self._readings(interval)
         if interval.events:
-            value = self._grown(interval)
+            # Of the measures that can only grow, what there is by now.
+            growing = [measure for measure in self.detector.measures if measure.aggregation in GROWING]
+            value = self._came(interval, self.admission.rows_of(interval.places), growing)
             table = self._seating.assess(readings, value)
             with np.errstate(invalid="ignore"):
                 table.surprise[~(value > table.upper)] = np.nan
@@ -106,14 +108,18 @@ class Scorer:
         """Whether the source has stopped if an interval that is half over ends as it is."""
         return not interval.events and self._silence.foresee(self._locales.total.read(interval).moment)
 
-    def _grown(self, interval: Interval) -> Column:
-        """What there is by now of the measures that can only grow."""
-        value, rows = self._nothing(), self.admission.rows_of(interval.places)
-        there = rows >= 0
-        for m, measure in enumerate(self.detector.measures):
-            if measure.aggregation in GROWING:
-                value[rows[there], m] = np.array(interval.values[measure.name], dtype=np.float64)[there]
-        return value
+    def _readings(self, interval: Interval) -> dict[Locale, Reading]:
+        """What each locale says of an interval."""
+        return {locale: locale.read(interval) for locale in self._seating.locales}
+
+    def _came(self, interval: Interval, rows: Rows, measures: Sequence[Measure]) -> Column:
+        """What came of some measures, for the places of an interval that have a row."""
+        came, there = self._nothing(), rows >= 0
+        if there.any():
+            for m, measure in enumerate(self.detector.measures):
+                if measure in measures:
+                    came[rows[there], m] = np.array(interval.values[measure.name], dtype=np.float64)[there]
+        return came
 
     def _nothing(self) -> Column:
         """No value for any row, and a line more for the seats that no one has."""
@@ -129,11 +135,7 @@ class Scorer:
         rows, begun = self.admission.admit(interval)
         places = self.admission.places
         self._seating.begin(begun, [place for row in begun.tolist() if (place := places[row]) is not None])
-        came, there = self._nothing(), rows >= 0
-        if there.any():
-            for m, measure in enumerate(self.detector.measures):
-                came[rows[there], m] = np.array(interval.values[measure.name], dtype=np.float64)[there]
-        return self._seating.filled(came)
+        return self._seating.filled(self._came(interval, rows, self.detector.measures))
 
     def _together(self, table: Table, readings: Mapping[Locale, Reading]) -> dict[Place, float]:
         self._joints.watch(self.admission)

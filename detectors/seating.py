@@ -6,7 +6,7 @@ given by admission; where they sit is nobody else's business.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -101,16 +101,21 @@ class Seating:
 
     def assess(self, readings: Mapping[Locale, Reading], value: Column) -> Table:
         """Score values, row by row, and learn nothing from them."""
-        table = Table.of(*value.shape)
-        for block in self._blocks:
-            table.seat(block.rows, block.assess(readings[block.locale], value[block.rows]))
-        return table
+        return self._asked(Block.assess, readings, value)
 
     def score(self, readings: Mapping[Locale, Reading], value: Column) -> Table:
         """Score the values of an interval, row by row, then learn from them."""
+        return self._asked(Block.score, readings, value)
+
+    def _asked(
+        self,
+        ask: Callable[[Block, Reading, Column], Table],
+        readings: Mapping[Locale, Reading],
+        value: Column,
+    ) -> Table:
         table = Table.of(*value.shape)
         for block in self._blocks:
-            table.seat(block.rows, block.score(readings[block.locale], value[block.rows]))
+            table.seat(block.rows, ask(block, readings[block.locale], value[block.rows]))
         return table
 
     def locale_of(self, rows: Iterable[int]) -> Iterator[Locale]:

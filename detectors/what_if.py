@@ -6,12 +6,13 @@ interval only the few rows are looked at that could matter at any of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from detectors.alerting import Alerter
 from detectors.bars import FLOOR
+from detectors.chunks import selected
 from detectors.config import AlertRule, Config, Detector
 from detectors.episodes import Incidents
 from detectors.gathering import SeriesKey
@@ -47,7 +48,7 @@ class WhatIf:
         if ever:
             keys = enumerate(zip(scores.measures, scores.places, strict=True))
             severe |= {row for row, key in keys if key in ever}
-        return _of_rows(scores, sorted(severe))
+        return selected(scores, sorted(severe))
 
 
 class _Lane:
@@ -68,18 +69,3 @@ def _at(config: Config, detector: Detector, threshold: float) -> list[AlertRule]
     """The rules of a detector at another threshold; one that tells of everything if there are none."""
     rules = config.rules_of(detector.name) or [AlertRule("what-if", detector.name)]
     return [msgspec.structs.replace(rule, severity_threshold=threshold) for rule in rules]
-
-
-_COLUMNS = (
-    "measures", "places", "value", "expected", "lower", "upper", "scale", "severity", "confidence", "phase",
-)  # fmt: skip
-
-
-def _of_rows(scores: IntervalScores, rows: Sequence[int]) -> IntervalScores:
-    columns = {name: [getattr(scores, name)[row] for row in rows] for name in _COLUMNS}
-    notes = {name: dict(_renumbered(getattr(scores, name), rows)) for name in ("held_by", "why")}
-    return msgspec.structs.replace(scores, **columns, **notes)
-
-
-def _renumbered(notes: dict[int, object], rows: Sequence[int]) -> Iterator[tuple[int, object]]:
-    return ((n, notes[row]) for n, row in enumerate(rows) if row in notes)

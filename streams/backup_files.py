@@ -46,8 +46,8 @@ class Header(msgspec.Struct, frozen=True):
 
     @property
     def through(self) -> datetime | None:
-        """Up to when all of it has learnt."""
-        return min((lane.through for lane in self.lanes if lane.through is not None), default=None)
+        """Up to when any of it has learnt; None where nothing has."""
+        return max((lane.through for lane in self.lanes if lane.through is not None), default=None)
 
 
 class Copy(dict[bytes, bytes]):

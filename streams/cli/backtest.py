@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -22,10 +21,11 @@ from detectors.records import Alert, AnomalyGroup, IntervalScores
 from detectors.what_if import WhatIf
 from streams.cli import configuration_option
 from streams.cli.labels import read_labels
-from streams.cli.past import batches
+from streams.cli.past import replay
 from streams.cli.tail import series_lines
 from streams.cli.verdicts import Tally, Threshold, tally_table, what_if_table
-from streams.formats import make_format, parse_all
+from streams.csv.records import Record
+from streams.formats import BadEvent
 
 _encode = msgspec.json.Encoder().encode
 
@@ -128,32 +128,26 @@ class _Past:
 
     def run(self, inputs: Sequence[Path]) -> Iterator[Outcome]:
         """Everything that comes of it."""
-        what, refused = self._what, Counter[str]()
-        source = what.sources[self._source]
-        format_ = make_format(self._source, source, what.fields_of(self._source))
-        detection, offset = Detection(what), 0
-        for batch in batches(inputs, source, what.fields_of(self._source)):
-            events, rows, bad = parse_all(format_, [record.raw for record in batch])
-            for row, error in bad:
-                refused[error.reason] += 1
-                where = f"{batch[row].file}: line {batch[row].line}"
-                self.examples.setdefault(error.reason, f"{where}: {error}")
-            yield from map(self._taken, detection.feed(self._source, 0, [offset + r for r in rows], events))
-            offset += len(batch)
-            self._count(detection, refused)
-        yield from map(self._taken, detection.finish())
-        self._count(detection, refused)
-        self.tally.refused = dict(refused)
+        detection = Detection(self._what)
+        for outcomes in replay(self._what, self._source, detection, inputs, self._refuse):
+            yield from map(self._taken, outcomes)
+            self._count(detection)
 
-    def _count(self, detection: Detection, refused: Counter[str]) -> None:
+    def _refuse(self, record: Record, error: BadEvent) -> None:
+        self._leave_out(error.reason, f"{record.file}: line {record.line}: {error}")
+
+    def _leave_out(self, reason: str, example: str) -> None:
+        self.tally.refused[reason] = self.tally.refused.get(reason, 0) + 1
+        self.examples.setdefault(reason, example)
+
+    def _count(self, detection: Detection) -> None:
         """Take what was left out of it, so that it does not pile up."""
         fold = detection.folds[self._source, 0]
         self.tally.events = fold.events
         self.tally.late += len(fold.late)
         fold.late.clear()
-        for _, _, reason in detection.refused:
-            refused[reason.reason] += 1
-            self.examples.setdefault(reason.reason, reason.detail)
+        for _, _, refused in detection.refused:
+            self._leave_out(refused.reason, refused.detail)
         detection.refused.clear()
 
     def _taken(self, outcome: Outcome) -> Outcome:

@@ -1,25 +1,49 @@
-"""Files of past records, batch by batch, with a bar that shows how far they are read."""
+"""Files of past records through the core, batch by batch, with a bar that shows how far they are read."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress, TaskID
 
-from detectors.config import FieldKind, Source
+from detectors.config import Config, FieldKind, Source
+from detectors.detection import Detection, Outcome
+from streams.cli.terminal import bar
 from streams.csv.records import Record, is_csv, records
+from streams.formats import BadEvent, make_format, parse_all
 
 #: Records that are read and folded at once.
 BATCH = 5_000
 
 
-def batches(
+def replay(
+    what: Config,
+    name: str,
+    detection: Detection,
+    inputs: Sequence[Path],
+    refuse: Callable[[Record, BadEvent], None],
+) -> Iterator[Iterable[Outcome]]:
+    """Feed the records of a source to its detectors; what comes of each batch is to be taken before the next.
+
+    `refuse` is told of the records that are no events.
+    """
+    source, fields = what.sources[name], what.fields_of(name)
+    format_, offset = make_format(name, source, fields), 0
+    for batch in _batches(inputs, source, fields):
+        events, rows, bad = parse_all(format_, [record.raw for record in batch])
+        for row, error in bad:
+            refuse(batch[row], error)
+        yield detection.feed(name, 0, [offset + row for row in rows], events)
+        offset += len(batch)
+    yield detection.finish()
+
+
+def _batches(
     inputs: Sequence[Path], source: Source, fields: Mapping[str, FieldKind]
 ) -> Iterator[list[Record]]:
     """The records of files in order; rows of CSV files first, all of them by their time."""
@@ -29,9 +53,8 @@ def batches(
 
 
 def _read(inputs: Sequence[Path], source: Source, fields: Mapping[str, FieldKind]) -> Iterator[Record]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=sum(path.stat().st_size for path in inputs))
+    with bar() as progress:
+        task = progress.add_task("reading", total=sum(path.stat().st_size for path in inputs))
         tables = [path for path in inputs if is_csv(path)]
         if tables:
             numbers = {source.fields.get(name, name) for name, kind in fields.items() if kind == "number"}
@@ -40,14 +63,14 @@ def _read(inputs: Sequence[Path], source: Source, fields: Mapping[str, FieldKind
             size = sum(path.stat().st_size for path in tables) / max(1, len(rows))
             for number, row in enumerate(rows):
                 if number % 1_000 == 0:
-                    bar.update(task, completed=int(number * size))
+                    progress.update(task, completed=int(number * size))
                 yield row
         for path in inputs:
             if path not in tables:
-                yield from _lines(path, bar, task)
+                yield from _lines(path, progress, task)
 
 
-def _lines(path: Path, bar: Progress, task: TaskID) -> Iterator[Record]:
+def _lines(path: Path, progress: Progress, task: TaskID) -> Iterator[Record]:
     with path.open("rb") as packed, ExitStack() as unpacked:
         lines: BinaryIO = packed
         if path.suffix == ".gz":
@@ -56,7 +79,7 @@ def _lines(path: Path, bar: Progress, task: TaskID) -> Iterator[Record]:
         for number, line in enumerate(lines, 1):
             # Of a pipe nobody knows how long it is.
             if number % 1_000 == 0 and packed.seekable():
-                bar.advance(task, packed.tell() - before)
+                progress.advance(task, packed.tell() - before)
                 before = packed.tell()
             if stripped := line.strip():
                 yield Record(path.name, number, stripped)

@@ -27,8 +27,7 @@ from detectors.words import number
 from streams import backup_files, backups
 from streams.cli import configuration_option
 from streams.cli.charts import Drawn, page
-from streams.cli.past import batches
-from streams.formats import make_format, parse_all
+from streams.cli.past import replay
 from streams.formats.vocabulary import nearest
 
 _encode = msgspec.json.Encoder().encode
@@ -196,14 +195,9 @@ class _Look:
 
     def run(self, inputs: Sequence[Path]) -> None:
         """Run the files through the detector."""
-        name = self._detector.source
-        source, fields = self._what.sources[name], self._what.fields_of(name)
-        format_, offset = make_format(name, source, fields), 0
-        for batch in batches(inputs, source, fields):
-            events, rows, _ = parse_all(format_, [record.raw for record in batch])
-            self._take(self.detection.feed(name, 0, [offset + row for row in rows], events))
-            offset += len(batch)
-        self._take(self.detection.finish())
+        # What cannot be read is for backtest to tell.
+        for outcomes in replay(self._what, self._detector.source, self.detection, inputs, lambda *_: None):
+            self._take(outcomes)
 
     def _take(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:

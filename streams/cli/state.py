@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,18 +9,16 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from streams import backup_files, backups
 from streams.backup_files import Header
 from streams.backups import Advance
 from streams.cli import settings
+from streams.cli.terminal import bar, show
 from streams.errors import BackupError
 
 SUFFIX = ".state.gz"
-WIDTH = 200
 
 directory_option = click.option(
     "-d",
@@ -101,7 +98,7 @@ def _of_time(directory: Path, text: str | None) -> Saved:
         raise click.UsageError(message) from None
     at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     for saved in reversed(_saved(directory)):
-        if max((lane.through for lane in saved.header.lanes if lane.through is not None), default=at) <= at:
+        if (saved.header.through or at) <= at:
             return saved
     message = f"{directory} has no copy that has learnt nothing after {at.isoformat()}"
     raise BackupError(message)
@@ -122,14 +119,12 @@ def _show(copies: Sequence[Saved], as_json: bool) -> None:
                 str(saved.file), saved.header.taken.isoformat(timespec="seconds"), saved.header.group,
                 lane.detector, f"{lane.shard + 1} of {lane.shards}", through,
             )  # fmt: skip
-    # In a pipe there is no width to fit into.
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    show(table)
 
 
 @contextmanager
 def _bar(what: str) -> Iterator[Advance]:
     """A progress bar on the terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with bar() as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, of: progress.update(task, completed=done, total=of)

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from detectors import loading
 from streams import topics
 from streams.cli import configuration_option, settings
+from streams.cli.terminal import show
 from streams.topics import TopicState
-
-WIDTH = 200
 
 
 @click.command(epilog="Example: lookalive topics -c lookalive.toml --create")
@@ -34,8 +32,7 @@ def command(configuration: Path, creates: bool, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.Encoder().encode_lines(states), nl=False)
     else:
-        # In a pipe there is no width to fit into.
-        Console(width=None if sys.stdout.isatty() else WIDTH).print(_table(states))
+        show(_table(states))
     for state in states:
         for difference in state.differences:
             click.echo(f"{state.name}: {difference}", err=True)

@@ -18,9 +18,10 @@ from statistics import fmean, median
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from detectors.intervals import MILLISECOND
 from streams.csv import columns
 from streams.csv.reading import Table, TableError
-from streams.csv.times import MILLISECOND, Time
+from streams.csv.times import Time
 from streams.formats.decoding import excerpt
 
 Aggregation = Literal["mean", "sum"]

@@ -13,8 +13,9 @@ from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from detectors.intervals import MILLISECOND
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 #: Smaller numbers are no time since 1970, but count rows.
 LEAST_EPOCH = 1e8
 #: How much of a millisecond numbers are, by how large they are.

@@ -1,0 +1,22 @@
+"""What commands show on a terminal: tables, and bars of what takes long."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+WIDTH = 200
+
+
+def show(table: Table) -> None:
+    """Print a table; in a pipe there is no width to fit into."""
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+
+
+def bar() -> Progress:
+    """A bar that is gone when it is done, beside what is printed."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
