@@ -132,7 +132,7 @@ class Counts(Forecasting):
         self._now_rate = half_life(LEVEL_DAYS * self._points_a_day, least=6)
         self._prior = PRIOR_VISITS * an_hour
         self._rates = _Rates()
-        self._parts["rates"] = self._rates
+        self.parts["rates"] = self._rates
 
     def _forecast(self, moment: Moment) -> NegativeBinomial:
         rates = self._rates

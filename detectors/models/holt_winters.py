@@ -48,7 +48,7 @@ class HoltWinters(Forecasting):
             _write,
         )
         self._phase = Phase(interval_seconds, season)
-        self._parts |= {"smoothing": self._smoothing, "phase": self._phase}
+        self.parts |= {"smoothing": self._smoothing, "phase": self._phase}
 
     def _forecast(self, moment: Moment) -> Spread:
         ahead = [_ahead(*both) for both in zip(self._smoothing, self._phase.ahead(moment), strict=True)]

@@ -62,7 +62,7 @@ class Mixture(Columns):
     def candidates(self, level: Column, season: Season, positive: Flags) -> tuple[Lines, NDArray[np.bool_]]:
         """The forecasts, and which of them know enough; lines past the fifth are left to the caller."""
         lines = np.empty_like(self.error)
-        valid = np.ones(lines.shape, dtype=np.bool_)
+        valid = np.ones_like(lines, dtype=np.bool_)
         lines[0] = level
         np.add(season.day, self.offset[0], out=lines[1])
         np.add(season.week, self.offset[1], out=lines[2])

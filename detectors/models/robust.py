@@ -64,7 +64,7 @@ class Robust(Forecasting):
         # so that on another day it is another minute.
         self._stride = int(HOUR / interval_seconds) // A_DAY + 1
         self._windows = _Windows()
-        self._parts["windows"] = self._windows
+        self.parts["windows"] = self._windows
 
     def _forecast(self, moment: Moment) -> Spread:
         windows = self._windows

@@ -12,6 +12,7 @@ that it does not matter which of them share a block.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from detectors.models.mixture import SCALE, Forecast, Mixture
 from detectors.models.parts import Parted
 from detectors.models.roots import root, slope, square
 from detectors.models.seasons import DAY, Season, Seasons
-from detectors.models.tails import LINES, Rarity, Tails
+from detectors.models.tails import Rarity, Tails
 from detectors.models.trust import LEARNING_POINTS, confidence, handicap
 
 #: How fast the fast level and offsets follow (a point); half-lives of the slow ones and of errors.
@@ -239,7 +240,7 @@ class Seasonal(Parted):
             lasting = warm * slow.residual / (SIGMA * scales.slow)
         mean = self._state.mean.copy()
         follow(mean, clip(lasting, MEAN_LIMIT), given.seen * self._mean_rates)
-        deviation = np.zeros((LINES, len(given.x)))
+        deviation = np.zeros_like(self._tails.threshold)
         deviation[0], deviation[2:5:2] = point, mean
         np.negative(deviation[0:5:2], out=deviation[1:6:2])
         if not given.moment.special:
@@ -349,7 +350,8 @@ def _weighed(nats: Lines) -> Lines:
 
 def _nearest(x: Column, forecast: Forecast) -> Column:
     """The smallest residual that any candidate leaves, but for the echo."""
-    residuals = x - forecast.candidates[:5]
-    best = np.abs(residuals).argmin(axis=0)[np.newaxis]
-    nearest: Column = np.take_along_axis(residuals, best, axis=0)[0]
-    return nearest
+
+    def nearer(a: Column, b: Column) -> Column:
+        return np.where(np.abs(b) < np.abs(a), b, a)
+
+    return reduce(nearer, x - forecast.candidates[:5])

@@ -71,7 +71,7 @@ class Snarimax(Forecasting):
         )
         self._season = season
         self._phase = Phase(interval_seconds, season)
-        self._parts |= {"standard": self._standard, "regressions": self._regressions, "phase": self._phase}
+        self.parts |= {"standard": self._standard, "regressions": self._regressions, "phase": self._phase}
 
     def _forecast(self, moment: Moment) -> Spread:
         steps = self._phase.ahead(moment)
