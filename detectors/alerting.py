@@ -1,4 +1,4 @@
-"""Groups → alerts: each rule tells of a group once when it opens, when it has grown, when it is over."""
+"""Groups → alerts: each rule tells of a group once when it opens, when it has grown, when it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from detectors.bars import Bars
 from detectors.config import AlertRule, Detector
 from detectors.filters import matches_dimensions
-from detectors.records import Alert, Anomaly, AnomalyGroup
+from detectors.records import Alert, Anomaly, AnomalyGroup, Ending
 from detectors.words import anomaly_in_words, duration_in_words
 
 #: A group is told of again when its severity has grown by this much, or it has twice the members.
@@ -19,6 +19,8 @@ WORSE_BY = 10.0
 BROADER_BY = 2
 #: Members that an alert names; the rest is counted.
 NAMED_MEMBERS = 20
+
+_ENDED: Mapping[Ending, str] = {"over": "over", "new_normal": "the new normal"}
 
 
 class Told(msgspec.Struct):
@@ -197,11 +199,12 @@ def _is_news(now: Alert, told: Told) -> bool:
 
 
 def _closed(last: Alert, group: AnomalyGroup) -> Alert:
-    over = duration_in_words(group.end - group.start)
-    return _ended(last, group.end, "over", f"over after {over}: {last.summary}")
+    reason = group.reason or "over"
+    lasted = duration_in_words(group.end - group.start)
+    return _ended(last, group.end, reason, f"{_ENDED[reason]} after {lasted}: {last.summary}")
 
 
-def _ended(last: Alert, end: datetime, reason: Literal["over", "withdrawn"], summary: str) -> Alert:
+def _ended(last: Alert, end: datetime, reason: Ending | Literal["withdrawn"], summary: str) -> Alert:
     return msgspec.structs.replace(
         last, kind="CLOSED", revision=last.revision + 1, summary=summary, end=end, reason=reason
     )

@@ -21,7 +21,7 @@ from detectors.config import AlertRule, Detector
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
 from detectors.overlap import Overlap, Whereabouts, level
 from detectors.places import named, series_id
-from detectors.records import Anomaly, AnomalyGroup, IntervalScores, Place, Score
+from detectors.records import Anomaly, AnomalyGroup, Ending, IntervalScores, Place, Score
 
 #: A group closes after so many intervals without an anomaly.
 CLOSE_AFTER = 2
@@ -153,7 +153,8 @@ class Grouper:
         changed = [group for group in self._open if joined.get(group.id)]
         closed = [group for group in self._open if group.quiet >= CLOSE_AFTER]
         self._open = [group for group in self._open if group.quiet < CLOSE_AFTER]
-        return [self._record(g, "open") for g in changed] + [self._record(g, "closed") for g in closed]
+        told = [self._record(group, "open") for group in changed]
+        return told + [self._record(group, "closed", self._ending(group, interval)) for group in closed]
 
     def _take_in(
         self, incidents: Sequence[Sequence[Score]], opens: Set[SeriesKey], end: datetime
@@ -225,6 +226,9 @@ class Grouper:
         # A place that is forgotten is off no more.
         return key in values and is_still_off(primary.direction, primary.lower, primary.upper, values[key])
 
+    def _ending(self, group: OpenGroup, interval: Gathered) -> Ending:
+        return "new_normal" if self._is_still_off(group, interval.values) else "over"
+
     def _rank(self, member: Member) -> tuple[float, ...]:
         anomaly = member.anomaly
         return importance(self.detector, anomaly.measure, anomaly.severity, member.deviation)
@@ -232,7 +236,9 @@ class Grouper:
     def _importance(self, score: Score) -> tuple[float, ...]:
         return importance(self.detector, score.measure, score.severity, deviation(score))
 
-    def _record(self, group: OpenGroup, status: Literal["open", "closed"]) -> AnomalyGroup:
+    def _record(
+        self, group: OpenGroup, status: Literal["open", "closed"], reason: Ending | None = None
+    ) -> AnomalyGroup:
         group.revision += 1
         members = sorted(group.members.values(), key=self._rank, reverse=True)
         group.primary = members[0]
@@ -250,6 +256,7 @@ class Grouper:
             primary=members[0].anomaly,
             members=[member.anomaly for member in members],
             members_total=len(members),
+            reason=reason,
         )
 
     def save(self) -> GrouperState:

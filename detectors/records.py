@@ -29,6 +29,9 @@ Direction = Literal["above", "below", "missing", "stopped", "together"]
 #: What keeps a surprising score from opening a group: a rule of its measure, a calendar, or what people said.
 HeldBy = Literal["direction", "minimum_change", "minimum_volume", "missing", "calendar", "feedback"]
 
+#: How a group ends: its values are as before, or people have to live with what they are now.
+Ending = Literal["over", "new_normal"]
+
 #: In the place of a measure: how unusual all measures of a place are together.
 JOINT = "(joint)"
 
@@ -229,6 +232,8 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     #: The most severe first; `members_total` counts those that are not named here as well, up to 20,000.
     members: list[Anomaly]
     members_total: int
+    #: Why a group is closed.
+    reason: Ending | None = None
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -259,7 +264,7 @@ class Alert(msgspec.Struct, frozen=True):
     #: The interval is still open: what is told next confirms it, or withdraws it.
     provisional: bool = False
     #: Why an alert is CLOSED.
-    reason: Literal["over", "withdrawn"] | None = None
+    reason: Ending | Literal["withdrawn"] | None = None
 
 
 def utc(milliseconds: int) -> datetime:

@@ -57,6 +57,14 @@ def test_a_group_is_told_of_when_it_opens_and_when_it_is_over() -> None:
     assert said([opened, over]) == [("OPENED", 1), ("CLOSED", 2)]
     assert (opened.rule, opened.detector, opened.group) == ("page", "shop", "g1")
     assert (over.start, over.end) == (utc(ms("12:05")), utc(ms("12:20")))
+    assert (over.reason, over.summary) == ("over", f"over after 15 min: {opened.summary}")
+
+
+def test_what_people_have_to_live_with_from_now_on_is_not_over() -> None:
+    opened, ended = tell(Alerter(SHOP, [RULE]), group(anomaly()), closed(reason="new_normal"))
+
+    assert (ended.kind, ended.reason) == ("CLOSED", "new_normal")
+    assert ended.summary == f"the new normal after 15 min: {opened.summary}"
 
 
 def test_nothing_is_said_below_the_threshold_and_nothing_of_its_end() -> None:

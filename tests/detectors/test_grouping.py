@@ -375,7 +375,7 @@ def test_an_outage_that_the_forecast_has_got_used_to_is_not_over() -> None:
     assert shop.group(falling(20, 99.0)) == []
     (over,) = shop.group(falling(21, 101.0))
 
-    assert over.status == "closed"
+    assert (over.status, over.reason) == ("closed", "over")
     assert over.end == falling(19, 6.0).interval_end
 
 
@@ -383,7 +383,7 @@ def test_an_outage_without_end_becomes_the_new_normal() -> None:
     shop = grouper(70)
     shop.group(scores("12:00", {("orders", WEB_DE): OUTAGE}))
     told = [group for minute in range(1, HELD_FOR + 3) for group in shop.group(falling(minute, 6.0))]
-    assert [group.status for group in told] == ["closed"]
+    assert [(group.status, group.reason) for group in told] == [("closed", "new_normal")]
 
 
 def test_what_comes_after_the_end_is_another_group() -> None:
