@@ -24,7 +24,7 @@ from streams.cli.labels import read_labels
 from streams.cli.past import replay
 from streams.cli.tail import series_lines
 from streams.cli.verdicts import Tally, Threshold, tally_table, what_if_table
-from streams.csv.records import Record
+from streams.csv_files.records import Record
 from streams.formats import BadEvent
 
 _encode = msgspec.json.Encoder().encode

@@ -23,8 +23,8 @@ import msgspec
 from detectors.config import Config
 from detectors.episodes import Label
 from detectors.records import utc
-from streams.csv.reading import Table, TableError, read_table
-from streams.csv.times import read_times
+from streams.csv_files.reading import Table, TableError, read_table
+from streams.csv_files.times import read_times
 from streams.formats.decoding import excerpt
 
 STARTS = ("start", "begin", "from", "start_time", "window_start")

@@ -14,7 +14,7 @@ from rich.progress import Progress, TaskID
 from detectors.config import Config, FieldKind, Source
 from detectors.detection import Detection, Outcome
 from streams.cli.terminal import bar
-from streams.csv.records import Record, is_csv, records
+from streams.csv_files.records import Record, is_csv, records
 from streams.formats import BadEvent, make_format, parse_all
 
 #: Records that are read and folded at once.

@@ -22,8 +22,8 @@ from detectors.one_series import OneSeries
 from detectors.records import Score, utc
 from detectors.words import duration_in_iso, number
 from streams.cli.charts import Drawn, page
-from streams.csv.reading import read_table
-from streams.csv.series import Aggregation, Point, SeriesFile, points, read_series
+from streams.csv_files.reading import read_table
+from streams.csv_files.series import Aggregation, Point, SeriesFile, points, read_series
 
 FIELDS = ("timestamp", "value", "expected", "lower", "upper", "severity", "confidence", "phase", "alert")
 #: Rows that could not be read and alerts that are shown; the rest is counted.

@@ -19,9 +19,9 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from detectors.intervals import MILLISECOND
-from streams.csv import columns
-from streams.csv.reading import Table, TableError
-from streams.csv.times import Time
+from streams.csv_files import columns
+from streams.csv_files.reading import Table, TableError
+from streams.csv_files.times import Time
 from streams.formats.decoding import excerpt
 
 Aggregation = Literal["mean", "sum"]

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from streams.csv.numbers import read_numbers
-from streams.csv.reading import Row, Table, TableError
-from streams.csv.times import Time, read_times
+from streams.csv_files.numbers import read_numbers
+from streams.csv_files.reading import Row, Table, TableError
+from streams.csv_files.times import Time, read_times
 from streams.formats.decoding import excerpt
 
 TIME_NAMES = (

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.csv.numbers import read_numbers
-from streams.csv.reading import Table, TableError, read_table
-from streams.csv.times import read_times
+from streams.csv_files.numbers import read_numbers
+from streams.csv_files.reading import Table, TableError, read_table
+from streams.csv_files.times import read_times
 
 _encode = msgspec.json.Encoder().encode
 

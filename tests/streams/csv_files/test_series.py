@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.csv.numbers import read_numbers
-from streams.csv.reading import TableError, read_table
-from streams.csv.series import LONGEST_GAP, SeriesFile, points, read_series
-from streams.csv.times import read_times
+from streams.csv_files.numbers import read_numbers
+from streams.csv_files.reading import TableError, read_table
+from streams.csv_files.series import LONGEST_GAP, SeriesFile, points, read_series
+from streams.csv_files.times import read_times
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

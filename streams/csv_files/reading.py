@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.csv.numbers import is_number
-from streams.csv.times import looks_like_time
+from streams.csv_files.numbers import is_number
+from streams.csv_files.times import looks_like_time
 from streams.errors import OperatorError
 
 #: In the order of preference where several would do: a comma may also be a decimal mark.
