@@ -12,6 +12,8 @@ EVIDENCE = (
     "far above its level of late", "far below its level of late",
     "a step from the interval before",
 )  # fmt: skip
+#: Those that remember: a value may be on the other side of what was expected by now.
+MEANS = range(2, 6)
 MISSING = "no value, in a series that hardly ever lacks one"
 #: The candidates of its mixture. A season counts as one, shifted to the level of now or scaled to it.
 CANDIDATES = (
@@ -20,6 +22,17 @@ CANDIDATES = (
 )  # fmt: skip
 #: Candidates of less weight than this are not named.
 LEAST_SHARE = 0.1
+
+
+def evidence_in_words(kind: int, *, above: bool) -> str:
+    """What is unusual: a line of `EVIDENCE`; `above` says on which side of its forecast the value is.
+
+    >>> evidence_in_words(4, above=False)
+    'above the forecast over the last hours, though not in this interval'
+    """
+    is_of_above = kind % 2 == 0
+    turned = kind in MEANS and is_of_above != above
+    return EVIDENCE[kind] + (", though not in this interval" if turned else "")
 
 
 def basis_in_words(names: Sequence[str], weights: Sequence[float]) -> str:

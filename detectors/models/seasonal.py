@@ -19,7 +19,7 @@ import numpy as np
 from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Flags, Moment
 from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
 from detectors.models.gaps import Gaps
-from detectors.models.grounds import CANDIDATES, EVIDENCE, MISSING, basis_in_words
+from detectors.models.grounds import CANDIDATES, MISSING, basis_in_words, evidence_in_words
 from detectors.models.mixture import SCALE, Forecast, Mixture
 from detectors.models.parts import Parted
 from detectors.models.roots import root, slope, square
@@ -108,7 +108,8 @@ class SeasonalAssessment(Assessment):
         """The kind of evidence that is the most surprising, and the candidates that carry weight."""
         evidence = MISSING
         if self.given.seen[series]:
-            evidence = EVIDENCE[int(_weighed(self.rarity.nats[:, [series]]).argmax())]
+            kind = int(_weighed(self.rarity.nats[:, [series]]).argmax())
+            evidence = evidence_in_words(kind, above=bool(self.value[series] > self.expected[series]))
         return evidence, basis_in_words(CANDIDATES, self.fast.weight[:, series].tolist())
 
 

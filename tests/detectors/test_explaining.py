@@ -44,6 +44,20 @@ def test_a_surprising_score_says_what_is_unusual_and_from_what_it_was_expected()
     assert re.fullmatch(r"expected from \w.* \(\d+ %\).*", basis)
 
 
+def test_words_never_contradict_the_side_on_which_a_value_is() -> None:
+    said = [
+        (score.why[1], (score.value or 0.0) > (score.expected or 0.0))
+        for scores in run(detector(), *[25.5] * 3, 21.5)
+        if (score := scores.row(0)).why
+    ]
+
+    turned = [words for words, _ in said if words.endswith(", though not in this interval")]
+    plain = [(words, above) for words, above in said if words not in turned and "forecast" in words]
+    assert turned
+    assert plain
+    assert all(("above" in words) == above for words, above in plain)
+
+
 def test_there_are_words_for_all_that_the_default_model_looks_at() -> None:
     assert len(EVIDENCE) == LINES
     assert len(CANDIDATES) == 6
