@@ -81,7 +81,9 @@ class Scorer:
         if zeros is not None:
             # Nothing at all is no less surprising than the zeros that it would be read as.
             np.fmax(table.surprise, zeros.surprise, out=table.surprise)
-        return self._scores(interval, table, self._together(table, readings), readings, stopped=stopped)
+        scores = self._scores(interval, table, self._together(table, readings), readings, stopped=stopped)
+        self.learning = scores.phase.count("learning")
+        return scores
 
     def foresee(self, interval: Interval) -> IntervalScores:
         """The scores of an open interval that its close can hardly change; nothing is learnt.
@@ -161,7 +163,6 @@ class Scorer:
         places = [place for place in self.admission.places if place is not None]
         rows, joint = self.admission.taken(), self.admission.rows_of(list(together))
         told = table.rows(rows)
-        self.learning = int(told.learning.sum())
         confidence = table.confidence[joint].min(axis=1, initial=1.0)
         nothing: list[float | None] = [None] * len(together)
         severities = _rounded(severity(np.append(told.surprise, list(together.values()))), 1)

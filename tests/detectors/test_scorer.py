@@ -120,6 +120,16 @@ def test_a_place_that_takes_over_a_row_has_none_of_its_history() -> None:
     assert shop.learning == 2
 
 
+def test_a_look_ahead_does_not_change_how_many_series_are_learning() -> None:
+    shop = Scorer(detector())
+    run(shop, range(16), ())
+    before = shop.learning
+
+    shop.foresee(busy(16, ()))
+
+    assert shop.learning == before == 1
+
+
 def test_a_place_that_is_forgotten_is_scored_no_more() -> None:
     shop = Scorer(detector(dimensions=("platform",), forget_after=timedelta(minutes=3)))
     run(shop, range(5), (None,), ("web",), ("app",))
