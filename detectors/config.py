@@ -21,6 +21,7 @@ Scalar = str | int | float | bool
 FieldKind = Literal["number", "any"]
 Mode = Literal["expect", "do-not-learn", "do-not-alert"]
 
+Direction = Literal["above", "below", "both"]
 Fill = Literal["zero", "previous", "gap", "ignore", "alarm"]
 NotNegative = Annotated[float, Meta(ge=0, le=1e15)]
 Limit = Annotated[float, Meta(ge=-1e15, le=1e15)]
@@ -103,7 +104,7 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: For `model = "static"`: the highest value that is in order.
     upper: Limit | None = None
     #: What is told of: values `above` what was expected, values `below` it and missing ones, or `both`.
-    direction: Literal["above", "below", "both"] = "both"
+    direction: Direction = "both"
     #: How far from what was expected a value must be to be told of, in its own unit.
     minimum_change: NotNegative = 0.0
     #: The same as a share of what was expected: 0.1 is ten percent.

@@ -13,8 +13,9 @@ import numpy as np
 
 from detectors.alerting import Alerter
 from detectors.bars import FLOOR
-from detectors.config import AlertRule, Detector, Measure
+from detectors.config import AlertRule, Detector, Direction, Measure
 from detectors.grouping import Grouper
+from detectors.holding import holds
 from detectors.models import model_of
 from detectors.models.base import Moment
 from detectors.records import Alert, IntervalScores, Phase, Score
@@ -38,11 +39,13 @@ class OneSeries:
     (True, 100.0, True)
     """
 
-    def __init__(self, interval: timedelta, threshold: float, model: str = "seasonal") -> None:
-        measure = Measure(name="value", aggregation="mean", field="value", model=model)
+    def __init__(
+        self, interval: timedelta, threshold: float, model: str = "seasonal", direction: Direction = "both"
+    ) -> None:
+        measure = Measure(name="value", aggregation="mean", field="value", model=model, direction=direction)
         detector = Detector(NAME, NAME, interval, [measure])
         rule = AlertRule("alert", NAME, severity_threshold=threshold)
-        self._interval = interval
+        self._interval, self._measure = interval, measure
         self._model = model_of([measure], interval.total_seconds())
         self._model.grow(1)
         self._grouper = Grouper(detector, [rule])
@@ -51,6 +54,8 @@ class OneSeries:
     def score(self, start: datetime, moment: Moment, value: float) -> tuple[Score, Alert | None]:
         """Score a value, NaN where there is none, then learn it; with the alert that opens, if one does."""
         score = self._score(start, moment, value)
+        if score.severity >= FLOOR and score.expected is not None:
+            score = msgspec.structs.replace(score, held_by=holds(self._measure, value, score.expected, value))
         return score, self._tell(score)
 
     def pass_over(self, start: datetime, moment: Moment) -> None:

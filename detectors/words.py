@@ -59,6 +59,15 @@ def number(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def many(count: int, what: str) -> str:
+    """A count of things.
+
+    >>> many(1, "alert"), many(1200, "alert")
+    ('1 alert', '1,200 alerts')
+    """
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
 def anomaly_in_words(anomaly: Anomaly) -> str:
     """What, where and how much: `orders on mobile_app in DE: 12, expected 240 (210–268), severity 97`."""
     place = place_in_words(anomaly.dimensions)

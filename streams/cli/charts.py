@@ -29,6 +29,8 @@ class Drawn:
     label: str
     score: Score
     alert: bool
+    #: How unusual that is, and in which way, in words.
+    why: tuple[str, ...] = ()
 
 
 class _Data(msgspec.Struct):
@@ -45,6 +47,8 @@ class _Data(msgspec.Struct):
     upper: list[float | None]
     severity: list[float]
     alerts: list[int]
+    #: Of each alert.
+    why: list[str]
 
 
 def page(
@@ -72,6 +76,7 @@ def page(
         upper=[_short(point.score.upper) for point in points],
         severity=[point.score.severity for point in points],
         alerts=[n for n, point in enumerate(points) if point.alert],
+        why=[plain("; ".join(point.why), longest=1000) for point in points if point.alert],
     )
     # In a script element nothing ends it but `</`, and `<!--` would hide its end.
     json = msgspec.json.encode(data).decode().replace("<", "\\u003c")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -16,14 +16,18 @@ import msgspec
 from rich.console import Console
 from rich.progress import track
 
+from detectors.config import Calendar, Direction
+from detectors.intervals import MILLISECOND
 from detectors.models import MODELS
 from detectors.models.base import Moment
 from detectors.one_series import OneSeries
 from detectors.records import Score, utc
-from detectors.words import duration_in_iso, number
+from detectors.words import duration_in_iso, many, number
 from streams.cli.charts import Drawn, page
+from streams.cli.occasions import HolidaysOf, Occasions
 from streams.csv_files.reading import read_table
-from streams.csv_files.series import Aggregation, Point, SeriesFile, points, read_series
+from streams.csv_files.series import MONTH, Aggregation, Point, SeriesFile, points, read_series
+from streams.errors import OperatorError
 
 FIELDS = ("timestamp", "value", "expected", "lower", "upper", "severity", "confidence", "phase", "alert")
 #: Rows that could not be read and alerts that are shown; the rest is counted.
@@ -32,6 +36,8 @@ SHOWN = 10
 CHOICES = [name for name in MODELS if name != "static"]
 #: Fewer points need no progress bar.
 LONG = 5_000
+#: The one length of time that is not always as long.
+MONTHLY = "P1M"
 
 
 class OpenedAlert(msgspec.Struct, frozen=True):
@@ -67,6 +73,8 @@ class Scored(NamedTuple):
     value: float
     score: Score
     alert: bool
+    #: How unusual that is, and in which way, in words.
+    why: tuple[str, ...]
     #: When that is by the clock on the wall, in milliseconds.
     time: int
 
@@ -82,11 +90,15 @@ class Duration(click.ParamType):
         """Read it."""
         if isinstance(value, timedelta) or value == "auto":
             return None if isinstance(value, str) else value
+        if value == MONTHLY:
+            return MONTH
         try:
             length = msgspec.convert(value, timedelta)
         except msgspec.ValidationError:
             self.fail(
-                f"{value!r} is no length of time; expected one such as PT5M, PT1H, P1D, or auto", param, ctx
+                f"{value!r} is no length of time; expected one such as PT5M, PT1H, P1D, P1M, or auto",
+                param,
+                ctx,
             )
         if length < timedelta(milliseconds=1):
             self.fail(f"{value!r} is less than a millisecond; expected one such as PT5M", param, ctx)
@@ -148,6 +160,27 @@ class Zone(click.ParamType):
     help="From which severity on an alert opens.",
 )
 @click.option(
+    "--direction",
+    type=click.Choice(["both", "above", "below"]),
+    default="both",
+    show_default=True,
+    help="On which side of what was expected alerts open.",
+)
+@click.option(
+    "--holidays",
+    type=HolidaysOf(),
+    metavar="COUNTRY",
+    help="Public holidays that are expected: of DE, or of its part DE-BY.",
+)
+@click.option("--trade-days", is_flag=True, help="Days such as Black Friday are expected.")
+@click.option(
+    "--calendar",
+    "calendars",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="An iCalendar file whose events are expected. May be given again.",
+)
+@click.option(
     "--model", type=click.Choice(CHOICES), default="seasonal", show_default=True, help="What forecasts."
 )
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Draw it all to this file.")
@@ -162,6 +195,10 @@ def command(
     aggregation: Aggregation,
     timezone: ZoneInfo | None,
     threshold: float,
+    direction: Direction,
+    holidays: Calendar | None,
+    trade_days: bool,
+    calendars: tuple[Path, ...],
     model: str,
     html: Path | None,
     as_json: bool,
@@ -174,26 +211,24 @@ def command(
     is empty is missing. Rows that cannot be read are named and passed over. Exit status 1 when no row could
     be used.
     """
+    _check_written([file, *calendars], output, html)
+    occasions = Occasions(holidays, calendars, timezone, trade_days=trade_days)
     series = read_series(read_table(file), time_column, value_column, interval, timezone)
     _complain(series)
     if not series.samples:
         sys.exit(1)
-    for path in (output, html):
-        if path is not None and str(path) != "-":
-            # What cannot be written to is better known before some minutes of work.
-            path.open("ab").close()
-    one = OneSeries(series.interval, threshold, model)
-    scored, missing = _score(series, one, aggregation)
+    one = OneSeries(series.interval, threshold, model, direction)
+    scored, missing = _score(series, one, occasions, aggregation)
     summary = Summary(
         file=series.name,
         time_column=series.time_column,
         value_column=series.value_column,
-        interval=duration_in_iso(series.interval),
+        interval=_apart(series),
         rows=len(scored),
         refused=len(series.refused),
         missing=missing,
         alerts=[
-            OpenedAlert(row.timestamp, s.value, s.expected, s.severity, s.confidence, s.why)
+            OpenedAlert(row.timestamp, s.value, s.expected, s.severity, s.confidence, row.why)
             for row in scored
             if row.alert and (s := row.score)
         ],
@@ -209,28 +244,51 @@ def command(
         click.echo(msgspec.json.encode(summary))
     else:
         _tell(summary)
+        if all(row.score.phase == "learning" for row in scored):
+            _say("nothing is judged yet: the first 16 values are only learnt")
 
 
-def _score(series: SeriesFile, one: OneSeries, aggregation: Aggregation) -> tuple[list[Scored], int]:
+def _check_written(read: Sequence[Path], *written: Path | None) -> None:
+    """What cannot be written to is better known before some minutes of work.
+
+    Raises:
+        OperatorError: a file would be written over that is read, or that is written as well.
+    """
+    taken = {path.resolve() for path in read}
+    for path in written:
+        if path is None or str(path) == "-":
+            continue
+        if path.resolve() in taken and path.is_file():
+            message = f"{path} would be written over; name another file"
+            raise OperatorError(message)
+        taken.add(path.resolve())
+        path.open("ab").close()
+
+
+def _score(
+    series: SeriesFile, one: OneSeries, occasions: Occasions, aggregation: Aggregation
+) -> tuple[list[Scored], int]:
     """Every sample with the score of its point; and how many points had none.
 
     No alert opens where there is no row: files have gaps for all kinds of reasons.
     """
     scored: list[Scored | None] = [None] * len(series.samples)
     missing = 0
-    all_points = list(points(series, aggregation))
-    for point in _tracked(all_points):
-        start, moment = utc(point.ms), Moment(point.second_of_week)
+    length = series.interval // MILLISECOND
+    for point in _tracked(list(points(series, aggregation))):
+        known = occasions.during(point.time, length)
+        start, moment = utc(point.time.ms), Moment(point.second_of_week, special=bool(known))
         if not point.samples:
             one.pass_over(start, moment)
             missing += 1
             continue
         score, alert = one.score(start, moment, point.value)
+        why = (*score.why, f"a time unlike others: {', '.join(known)}") if known else score.why
         for n in point.samples[:1] if series.joined else point.samples:
             sample = series.samples[n]
             value = point.value if series.joined else sample.value
             opens = alert is not None and n == point.samples[0]
-            scored[n] = Scored(sample.timestamp, value, score, opens, point.ms + sample.time.ahead)
+            scored[n] = Scored(sample.timestamp, value, score, opens, why, point.time.clock)
     return [row for row in scored if row is not None], missing
 
 
@@ -274,8 +332,8 @@ def _complain(series: SeriesFile) -> None:
     for refused in series.refused[:SHOWN]:
         _say(f"{series.name}: line {refused.line}: {refused.why}; passed over")
     if len(series.refused) > SHOWN:
-        _say(f"{series.name}: {len(series.refused) - SHOWN:,} more rows passed over")
-    apart = duration_in_iso(series.interval)
+        _say(f"{series.name}: {many(len(series.refused) - SHOWN, 'more row')} passed over")
+    apart = _apart(series)
     if series.counted:
         _say(f"{series.name}: no column has times: rows are taken to be {apart} apart, or as --interval says")
     elif not series.regular:
@@ -285,34 +343,38 @@ def _complain(series: SeriesFile) -> None:
         )
 
 
+def _apart(series: SeriesFile) -> str:
+    return MONTHLY if series.interval == MONTH else duration_in_iso(series.interval)
+
+
 def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
 def _tell(summary: Summary) -> None:
     refused = f", {summary.refused:,} passed over" if summary.refused else ""
-    missing = f", {summary.missing:,} intervals without a row" if summary.missing else ""
-    _say(f"{summary.rows:,} rows of {summary.value_column} every {summary.interval}{refused}{missing}")
+    missing = f", {many(summary.missing, 'interval')} without a row" if summary.missing else ""
+    _say(f"{many(summary.rows, 'row')} of {summary.value_column} every {summary.interval}{refused}{missing}")
     for alert in summary.alerts[:SHOWN]:
         said = f"{number(alert.value)}, expected {number(alert.expected)}"
         way = f": {alert.why[1]}" if len(alert.why) > 1 else ""
         _say(f"{alert.timestamp}  {said}, severity {alert.severity:.0f}{way}")
     if len(summary.alerts) > SHOWN:
-        _say(f"{len(summary.alerts) - SHOWN:,} more alerts")
+        _say(many(len(summary.alerts) - SHOWN, "more alert"))
     if not summary.alerts:
         _say("no alert")
 
 
 def _drawn(scored: list[Scored]) -> list[Drawn]:
     return [
-        Drawn(row.time, row.timestamp, row.score, row.alert)
+        Drawn(row.time, row.timestamp, row.score, row.alert, row.why)
         for row in sorted(scored, key=lambda row: row.time)
     ]
 
 
 def _page(series: SeriesFile, summary: Summary, drawn: list[Drawn], threshold: float) -> str:
     about = (
-        f"{summary.rows:,} rows of {summary.value_column} every {summary.interval}, "
-        f"{len(summary.alerts):,} alerts from severity {threshold:g} on"
+        f"{many(summary.rows, 'row')} of {summary.value_column} every {summary.interval}, "
+        f"{many(len(summary.alerts), 'alert')} from severity {threshold:g} on"
     )
     return page(series.name, about, drawn, threshold, counted=series.counted)

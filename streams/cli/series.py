@@ -23,7 +23,7 @@ from detectors.models.base import Model
 from detectors.models.beliefs import beliefs
 from detectors.places import named, series_id
 from detectors.records import JOINT, Alert, IntervalScores, Phase, Place, Score
-from detectors.words import number
+from detectors.words import many, number
 from streams import backup_files, backups
 from streams.cli import configuration_option
 from streams.cli.charts import Drawn, page
@@ -299,10 +299,11 @@ def _page(seen: Seen, look: _Look) -> str:
             f"{score.interval_start:%Y-%m-%d %H:%M}Z",
             score,
             score.interval_start in look.alerts,
+            score.why,
         )
         for score in look.scores
     ]
-    about = f"detector {seen.detector}, {seen.intervals:,} intervals, {seen.alerts:,} alerts"
+    about = f"detector {seen.detector}, {many(seen.intervals, 'interval')}, {many(seen.alerts, 'alert')}"
     rules = look.rules or [AlertRule("default", seen.detector)]
     threshold = min(rule.severity_threshold for rule in rules)
     return page(seen.series, about, drawn, threshold, _facts(seen))

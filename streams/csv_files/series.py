@@ -3,7 +3,7 @@
 As it comes, each row is a point at its own time: files of measurements are hardly ever exactly on a grid.
 Rows closer than half an interval are one point, their mean; where rows are missing, points without a
 value are put in. Only when an interval is asked for that is longer than the rows are apart are rows
-joined in intervals of the clock.
+joined in intervals of the clock and the calendar: weeks begin on Monday, months on their first day.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from detectors.intervals import MILLISECOND
+from detectors.models.base import LARGEST
 from streams.csv_files import columns
+from streams.csv_files.numbers import is_number
 from streams.csv_files.reading import Table, TableError
-from streams.csv_files.times import Time
+from streams.csv_files.times import EPOCH, Time
 from streams.formats.decoding import excerpt
 
 Aggregation = Literal["mean", "sum"]
@@ -33,13 +35,16 @@ USUAL = (
 )  # fmt: skip
 ABOUT = 0.1
 HOUR = timedelta(hours=1)
+#: How long a month is in the mean. What is this far apart is monthly, whatever its months have of days.
+MONTH = timedelta(days=365.2425) / 12
+DAYS_OF_MONTHS = range(28, 32)
 #: Rows are regular if so many of them are about an interval apart, or several.
 REGULAR, OFF_BY = 0.6, 0.25
 #: In a longer gap no more points are put in: a model knows by then.
 LONGEST_GAP = 200
-DAY_MS, WEEK_SECONDS = 86_400_000, 604_800
+DAY_MS, WEEK_MS, MONTH_MS = 86_400_000, 604_800_000, MONTH // MILLISECOND
 #: 1970 began on a Thursday.
-THURSDAY = 3 * 86_400
+THURSDAY = 3 * DAY_MS
 
 
 class Sample(NamedTuple):
@@ -54,11 +59,15 @@ class Sample(NamedTuple):
 class Point(NamedTuple):
     """What a model is asked about: the samples of an interval, or none."""
 
-    ms: int
-    second_of_week: int
+    time: Time
     value: float
     #: Positions of its samples.
     samples: Sequence[int]
+
+    @property
+    def second_of_week(self) -> int:
+        """Seconds since Monday on the clock on the wall."""
+        return (self.time.clock + THURSDAY) % WEEK_MS // 1000
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,8 @@ def _why(
     series: SeriesFile, cells: Sequence[str], time_at: int | None, value_at: int, time: Time | None
 ) -> str:
     column, at, expected = series.value_column, value_at, "a number, or nothing where there is no value"
+    if at < len(cells) and is_number(cells[at]):
+        expected = f"a number of at most {LARGEST:g}"
     if time is None and time_at is not None:
         column, at, expected = series.time_column, time_at, "a time like those of the other rows"
     found = excerpt(cells[at]) if at < len(cells) and cells[at] else "nothing"
@@ -161,6 +172,9 @@ def _is_about(step: int, length: int) -> bool:
 
 def _usual(apart: Sequence[int]) -> int:
     """The distance that is meant: the most frequent one, or that in the middle if none is frequent."""
+    months = [days for step in apart if (days := round(step / DAY_MS)) in DAYS_OF_MONTHS]
+    if len(months) >= REGULAR * len(apart) and len(set(months)) > 1:
+        return MONTH_MS
     [(mode, times)] = Counter(apart).most_common(1)
     middle = mode if times >= 0.3 * len(apart) else median(apart)
     meant = [seconds * 1000 for seconds in USUAL if abs(seconds * 1000 - middle) <= ABOUT * seconds * 1000]
@@ -171,29 +185,41 @@ def points(series: SeriesFile, aggregation: Aggregation) -> Iterator[Point]:
     """The points of a series, oldest first."""
     order = sorted(range(len(series.samples)), key=lambda n: series.samples[n].time.ms)
     length = series.interval // MILLISECOND
-    last: Point | None = None
+    last: Time | None = None
     for members in _joined(series, order, length) if series.joined else _single(series, order, length):
         values = [v for n in members if not math.isnan(v := series.samples[n].value)]
         add = math.fsum if series.joined and aggregation == "sum" else fmean
         time = series.samples[members[0]].time
-        start = time.ms - (time.ms + time.ahead) % length if series.joined else time.ms
-        point = _point(start, time.ahead, add(values) if values else math.nan, members)
+        if series.joined:
+            time = Time(_start(time.clock, length) - time.ahead, time.ahead)
         if last is not None and series.regular:
-            steps = round((start - last.ms) / length)
-            for step in range(1, min(steps, LONGEST_GAP + 1)):
-                yield _point(last.ms + step * length, time.ahead, math.nan, ())
-        yield point
-        last = point
+            yield from _between(last, time, length)
+        yield Point(time, add(values) if values else math.nan, members)
+        last = time
 
 
-def _point(ms: int, ahead: int, value: float, members: Sequence[int]) -> Point:
-    return Point(ms, ((ms + ahead) // 1000 + THURSDAY) % WEEK_SECONDS, value, members)
+def _between(last: Time, coming: Time, length: int) -> Iterator[Point]:
+    """The points of a gap, evenly by the clock on the wall as well: it may have been changed meanwhile."""
+    steps = round((coming.ms - last.ms) / length)
+    for step in range(1, min(steps, LONGEST_GAP + 1)):
+        ms = last.ms + (coming.ms - last.ms) * step // steps
+        clock = last.clock + (coming.clock - last.clock) * step // steps
+        yield Point(Time(ms, clock - ms), math.nan, ())
+
+
+def _start(clock: int, length: int) -> int:
+    """When the interval of a time begins, both as the clock on the wall shows them."""
+    if length == MONTH_MS:
+        day = EPOCH + clock // DAY_MS * timedelta(days=1)
+        return (day.replace(day=1) - EPOCH) // MILLISECOND
+    since = clock + THURSDAY if length % WEEK_MS == 0 else clock
+    return clock - since % length
 
 
 def _joined(series: SeriesFile, order: Sequence[int], length: int) -> Iterator[list[int]]:
     def interval(n: int) -> int:
         time = series.samples[n].time
-        return (time.ms + time.ahead) // length * length - time.ahead
+        return _start(time.clock, length) - time.ahead
 
     for _, members in groupby(order, key=interval):
         yield list(members)

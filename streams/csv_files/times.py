@@ -47,6 +47,11 @@ class Time(NamedTuple):
     ms: int
     ahead: int
 
+    @property
+    def clock(self) -> int:
+        """What the clock on the wall shows then, in milliseconds."""
+        return self.ms + self.ahead
+
 
 Reader = Callable[[str], datetime]
 

@@ -302,3 +302,92 @@ def test_other_models_are_chosen_by_name() -> None:
 
     assert alerts(rows(of_robust)) == [FALL]
     assert of_limits.exit_code == 2
+
+
+def written(
+    folder: Path, form: Callable[[int], str] = lambda h: f"{at(h)},{value(h)}", hours: int = HOURS
+) -> Path:
+    path = folder / "views.csv"
+    path.write_text("timestamp,value\n" + lines(form, hours))
+    return path
+
+
+def test_on_a_side_that_nobody_asks_about_no_alert_opens(tmp_path: Path) -> None:
+    views = written(tmp_path)
+
+    told, other = (rows(score(views, "--direction", side)) for side in ("below", "above"))
+
+    assert (alerts(told), alerts(other)) == ([FALL], [])
+    assert [row["severity"] for row in told] == [row["severity"] for row in other]
+
+
+EVENT = """BEGIN:VCALENDAR
+BEGIN:VEVENT
+SUMMARY:Relaunch
+DTSTART:20260315T190000
+DTEND:20260315T230000
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [(("--calendar", "own.ics"), "Relaunch"), (("--holidays", "IE"), "Saint Patrick's Day")],
+    ids=["own", "public"],
+)
+def test_on_an_occasion_that_is_known_a_fall_is_less_severe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[str, str], named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.ics").write_text(EVENT.replace("\n", "\r\n"))
+    # The fall is in the night of the fifteenth of March; Ireland has a holiday on the seventeenth.
+    later = 0 if named == "Relaunch" else 48
+    views = written(tmp_path, lambda h: f"{at(h + later)},{value(h)}")
+
+    plain, known = rows(score(views)), rows(score(views, *option))
+
+    assert float(known[FALL]["severity"]) < float(plain[FALL]["severity"])
+    said = json.loads(score(views, *option, "--threshold", 1, "--json").stdout)["alerts"]
+    assert any(f"a time unlike others: {named}" in alert["why"] for alert in said)
+
+
+def test_a_country_without_known_holidays_is_refused(tmp_path: Path) -> None:
+    refused = [score(written(tmp_path), "--holidays", of) for of in ("XX", "DE-Bavaria")]
+
+    assert [result.exit_code for result in refused] == [2, 2]
+    assert "no public holidays of 'XX' are known" in refused[0].stderr
+    assert "no subdivision 'Bavaria'" in refused[1].stderr
+
+
+def test_months_are_months(tmp_path: Path) -> None:
+    months = written(tmp_path, lambda n: f"{2010 + n // 12}-{n % 12 + 1:02}-01,{100 + n % 12}", hours=60)
+    days = [START + timedelta(days=n) for n in range(90)]
+    (tmp_path / "days.csv").write_text("day,value\n" + "".join(f"{day:%Y-%m-%d},2\n" for day in days))
+
+    assert "60 rows of value every P1M\n" in score(months).stderr
+    joined = rows(score(tmp_path / "days.csv", "--interval", "P1M", "--aggregation", "sum"))
+    assert [row["value"] for row in joined] == ["60", "60", "60"]
+
+
+def test_no_file_that_is_read_is_written_over(tmp_path: Path) -> None:
+    views = written(tmp_path)
+    before = views.read_bytes()
+
+    over = score(views, "-o", views)
+    both = score(views, "-o", tmp_path / "same", "--html", tmp_path / "same")
+
+    assert (over.exit_code, both.exit_code) == (2, 2)
+    assert f"{views} would be written over" in over.stderr
+    assert views.read_bytes() == before
+
+
+def test_a_file_too_short_to_be_judged_says_so(tmp_path: Path) -> None:
+    assert "nothing is judged yet" in score(written(tmp_path, hours=16)).stderr
+    assert "nothing is judged yet" not in score(written(tmp_path, hours=17)).stderr
+
+
+def test_a_number_that_is_too_large_is_named_as_such(tmp_path: Path) -> None:
+    huge = written(tmp_path, lambda h: f"{at(h)},{1e300 if h == 5 else value(h)}")
+
+    assert "line 7: value: expected a number of at most 1e+60, got '1e+300'" in score(huge).stderr

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from streams.csv_files.numbers import read_numbers
 from streams.csv_files.reading import TableError, read_table
-from streams.csv_files.series import LONGEST_GAP, SeriesFile, points, read_series
+from streams.csv_files.series import LONGEST_GAP, MONTH, SeriesFile, points, read_series
 from streams.csv_files.times import read_times
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -40,9 +40,10 @@ def at(minutes: float) -> str:
         ([0, 60 * 24, 60 * 48, 60 * 24 * 5, 60 * 24 * 6], "1 day, 0:00:00"),
         ([0, 7, 14, 21], "0:07:00"),
         ([20, 15, 10, 5, 0], "0:05:00"),
-        ([0, 60 * 24 * 31, 60 * 24 * 59, 60 * 24 * 90], "31 days, 0:00:00"),
+        ([0, 60 * 24 * 31, 60 * 24 * 59, 60 * 24 * 90], "30 days, 10:29:06"),
+        ([60 * 24 * 28 * n for n in range(5)], "28 days, 0:00:00"),
     ],
-    ids=["even", "a gap", "not quite even", "no weekends", "unusual", "newest first", "months"],
+    ids=["even", "a gap", "not quite even", "no weekends", "unusual", "newest first", "months", "four weeks"],
 )
 def test_the_interval_is_what_most_rows_are_apart(
     tmp_path: Path, minutes: list[float], interval: str
@@ -58,7 +59,7 @@ def test_where_rows_are_missing_there_are_points_without_a_value(tmp_path: Path)
 
     found = list(points(series, "mean"))
 
-    assert [point.ms // 300_000 - found[0].ms // 300_000 for point in found] == list(range(7))
+    assert [point.time.ms // 300_000 - found[0].time.ms // 300_000 for point in found] == list(range(7))
     assert [n for n, point in enumerate(found) if math.isnan(point.value)] == [3, 4]
     assert [list(point.samples) for point in found if point.samples] == [[0], [1], [2], [3], [4]]
 
@@ -83,12 +84,49 @@ def test_intervals_that_are_asked_for_are_those_of_the_clock(tmp_path: Path) -> 
 
     found = list(points(series, "sum"))
 
-    assert [(EPOCH + timedelta(milliseconds=point.ms) - START) / timedelta(hours=1) for point in found] == [
+    assert [
+        (EPOCH + timedelta(milliseconds=point.time.ms) - START) / timedelta(hours=1) for point in found
+    ] == [
         0,
         1,
         2,
     ]
     assert [point.value for point in found] == [17 + 27 + 37 + 47 + 57, 67 * 6 + 150, 127 * 6 + 150]
+
+
+@pytest.mark.parametrize(
+    ("interval", "begins"),
+    [(timedelta(weeks=1), [(3, 2), (3, 9), (3, 16)]), (MONTH, [(3, 1), (4, 1), (5, 1)])],
+    ids=["weeks", "months"],
+)
+def test_weeks_begin_on_monday_and_months_on_their_first_day(
+    tmp_path: Path, interval: timedelta, begins: list[tuple[int, int]]
+) -> None:
+    series = read(tmp_path, [f"{at(60 * 24 * day + 90)},1" for day in range(90)], interval)
+
+    found = [EPOCH + timedelta(milliseconds=point.time.ms) for point in points(series, "sum")]
+
+    assert [(time.month, time.day) for time in found][:3] == begins
+    assert {(time.hour, time.minute) for time in found} == {(0, 0)}
+
+
+def test_of_months_that_are_missing_there_is_one_point_each(tmp_path: Path) -> None:
+    months = [f"{2020 + n // 12}-{n % 12 + 1:02}-01,{n}" for n in range(120) if not 30 <= n < 70]
+    series = read(tmp_path, months)
+
+    assert len(list(points(series, "mean"))) == 120
+
+
+@pytest.mark.parametrize("change", ["2026-03-29", "2026-10-25"])
+def test_days_that_are_missing_while_clocks_change_are_days_of_the_week(tmp_path: Path, change: str) -> None:
+    berlin, day = ZoneInfo("Europe/Berlin"), datetime.fromisoformat(change)
+    days = [day + timedelta(days=n) for n in (-3, -2, -1, 6, 7, 8)]
+    (tmp_path / "file.csv").write_text("day,value\n" + "".join(f"{d:%Y-%m-%d},1\n" for d in days))
+    series = read_series(read_table(tmp_path / "file.csv"), None, None, None, berlin)
+
+    found = [point.second_of_week / 86_400 for point in points(series, "mean")]
+
+    assert found == [3, 4, 5, 6, 0, 1, 2, 3, 4, 5, 6, 0]
 
 
 def test_orders_at_any_time_are_no_regular_series(tmp_path: Path) -> None:
@@ -105,7 +143,7 @@ def test_a_week_begins_on_monday_where_the_clock_hangs() -> None:
     (time,) = read_times(["2026-03-01T23:30:00Z"], berlin) or [None]
 
     assert time is not None
-    assert (time.ms + time.ahead) // 1000 % 86_400 == 30 * 60
+    assert time.clock // 1000 % 86_400 == 30 * 60
 
 
 def test_an_hour_that_comes_twice_is_two_hours() -> None:
