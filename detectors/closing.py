@@ -18,7 +18,7 @@ from detectors.merging import Merger
 from detectors.records import Interval, Partial, Watermark
 
 #: What a partition says of an interval: its Partials by block, all of which have counted the same events.
-Version = dict[int, Partial]
+Account = dict[int, Partial]
 
 #: Empty intervals in a row that are told. A longer gap is no silence but a leap: of a source that was
 #: off for weeks, or of one wrong event in the distant past.
@@ -77,10 +77,10 @@ class Closer:
         self._begins = False
         self._partitions = 0
         self._progress: dict[int, Progress] = {}
-        #: Start of the interval → partition → its version, of which all blocks are there.
-        self._open: dict[int, dict[int, Version]] = {}
+        #: Start of the interval → partition → its account, of which all blocks are there.
+        self._open: dict[int, dict[int, Account]] = {}
         #: Partition → start → what it has said since its last Watermark.
-        self._told: dict[int, dict[int, Version]] = {}
+        self._told: dict[int, dict[int, Account]] = {}
         self._intervals = Intervals(detector.interval, detector.timezone)
         self._merger = Merger(detector)
 
@@ -104,12 +104,12 @@ class Closer:
             if partial.block == 0:
                 self._count_late(partial)
             return
-        version = self._told.setdefault(partial.partition, {}).setdefault(partial.start, {})
-        if version and _events(version) < partial.events:
-            version.clear()
+        account = self._told.setdefault(partial.partition, {}).setdefault(partial.start, {})
+        if account and _events(account) < partial.events:
+            account.clear()
         # A partition only ever counts more: with fewer events it is one that was overtaken.
-        if not version or _events(version) == partial.events:
-            version[partial.block] = partial
+        if not account or _events(account) == partial.events:
+            account[partial.block] = partial
 
     def _check(self, partial: Partial) -> None:
         rows, additive = len(partial.places), len(self.detector.additive)
@@ -126,16 +126,16 @@ class Closer:
 
     def _confirm(self, partition: int) -> None:
         """Believe what a partition has told: its Watermark comes after the last block."""
-        for start, version in self._told.pop(partition, {}).items():
-            first = version[min(version)]
+        for start, account in self._told.pop(partition, {}).items():
+            first = account[min(account)]
             if self._has_closed(first):
                 self._count_late(first)
                 continue
-            known = self._open.setdefault(start, {}).setdefault(partition, version)
+            known = self._open.setdefault(start, {}).setdefault(partition, account)
             if _events(known) == first.events:
-                known.update(version)
+                known.update(account)
             elif _events(known) < first.events:
-                self._open[start][partition] = version
+                self._open[start][partition] = account
 
     def _count_late(self, partial: Partial) -> None:
         progress = self._progress.get(partial.partition)
@@ -211,20 +211,20 @@ class Closer:
             if empty > MOST_EMPTY:
                 self.closed_through = min([*self._open, self._intervals.start(self.watermark)])
                 continue
-            versions = self._open.pop(start, {})
-            self._remember(start, end, versions)
+            accounts = self._open.pop(start, {})
+            self._remember(start, end, accounts)
             self.closed_through = end
-            yield self._merger.merge(start, end, _in_order(versions))
+            yield self._merger.merge(start, end, _in_order(accounts))
 
     def so_far(self, start: int) -> Interval:
         """What partitions have told of an interval that is still open."""
         return self._merger.merge(start, self._intervals.end(start), _in_order(self._open.get(start, {})))
 
-    def _remember(self, start: int, end: int, versions: Mapping[int, Version]) -> None:
-        for partition, version in versions.items():
+    def _remember(self, start: int, end: int, accounts: Mapping[int, Account]) -> None:
+        for partition, account in accounts.items():
             progress = self._progress.get(partition)
             if progress is not None and (progress.passed is None or progress.passed < end):
-                progress.closed[start] = _events(version)
+                progress.closed[start] = _events(account)
 
     def _first_whole(self) -> int:
         """Start of the first interval that every partition has measured from its beginning."""
@@ -236,8 +236,8 @@ class Closer:
         return CloserState(
             self.detector.fingerprint, self.closed_through, self.watermark, self._begins, self._partitions,
             self._progress,
-            [partial for versions in self._open.values() for partial in _in_order(versions)],
-            [partial for versions in self._told.values() for partial in _in_order(versions)],
+            [partial for accounts in self._open.values() for partial in _in_order(accounts)],
+            [partial for accounts in self._told.values() for partial in _in_order(accounts)],
         )  # fmt: skip
 
     def load(self, state: CloserState) -> None:
@@ -251,16 +251,16 @@ class Closer:
         self.closed_through, self.watermark = state.closed_through, state.watermark
         self._begins, self._partitions, self._progress = state.begins, state.partitions, state.progress
         for partial in state.open:
-            versions = self._open.setdefault(partial.start, {})
-            versions.setdefault(partial.partition, {})[partial.block] = partial
+            accounts = self._open.setdefault(partial.start, {})
+            accounts.setdefault(partial.partition, {})[partial.block] = partial
         for partial in state.told:
-            versions = self._told.setdefault(partial.partition, {})
-            versions.setdefault(partial.start, {})[partial.block] = partial
+            accounts = self._told.setdefault(partial.partition, {})
+            accounts.setdefault(partial.start, {})[partial.block] = partial
 
 
-def _events(version: Version) -> int:
-    return next(iter(version.values())).events
+def _events(account: Account) -> int:
+    return next(iter(account.values())).events
 
 
-def _in_order(versions: Mapping[int, Version]) -> list[Partial]:
-    return [version[block] for _, version in sorted(versions.items()) for block in sorted(version)]
+def _in_order(accounts: Mapping[int, Account]) -> list[Partial]:
+    return [account[block] for _, account in sorted(accounts.items()) for block in sorted(account)]

@@ -30,13 +30,13 @@ class Detection:
             for source in config.sources
             for partition in range(partitions)
         }
-        self._lanes = {detector.name: _Lane(config, detector) for detector in config.detectors}
+        self._after = {detector.name: _AfterFold(config, detector) for detector in config.detectors}
         #: Records whose event time could not be believed: source, partition and why.
         self.refused: list[tuple[str, int, Refused]] = []
 
     def model_of(self, detector: str, measure: str, place: Place) -> tuple[Model, int] | None:
         """The model of a series, and which of its series that is; None where there is none."""
-        return self._lanes[detector].model_of(measure, place)
+        return self._after[detector].model_of(measure, place)
 
     def feed(
         self, source: str, partition: int, offsets: Sequence[int], events: Sequence[Event]
@@ -59,10 +59,10 @@ class Detection:
 
     def _pass_on(self, records: Iterable[Partial | Watermark]) -> Iterator[Outcome]:
         for record in records:
-            yield from self._lanes[record.detector].take(record)
+            yield from self._after[record.detector].take(record)
 
 
-class _Lane:
+class _AfterFold:
     """One detector behind the folds."""
 
     def __init__(self, config: Config, detector: Detector) -> None:

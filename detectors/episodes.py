@@ -31,7 +31,7 @@ class Label(msgspec.Struct, frozen=True):
     kind: str | None = None
 
 
-class Member(msgspec.Struct, frozen=True):
+class Involved(msgspec.Struct, frozen=True):
     """A series of an incident, and the interval in which it became one, by its start."""
 
     measure: str
@@ -47,7 +47,7 @@ class Incident(msgspec.Struct):
     interval: timedelta
     #: The interval in which they are told of it, by its start.
     told: datetime | None = None
-    members: dict[str, Member] = {}
+    members: dict[str, Involved] = {}
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -92,7 +92,7 @@ class Incidents:
             key = f"{anomaly.measure}|{sorted(anomaly.dimensions.items())}"
             if key not in incident.members:
                 joined = outcome.end - interval
-                incident.members[key] = Member(anomaly.measure, anomaly.dimensions, joined)
+                incident.members[key] = Involved(anomaly.measure, anomaly.dimensions, joined)
 
 
 def judge(incidents: Sequence[Incident], labels: Sequence[Label] | None, span: timedelta) -> Judgement:
@@ -151,7 +151,7 @@ def _told(label: Label, incident: Incident) -> datetime | None:
     return told if told is not None and told < until else None
 
 
-def _is_about(label: Label, member: Member) -> bool:
+def _is_about(label: Label, member: Involved) -> bool:
     if label.measure is not None and member.measure != label.measure and not member.measure.startswith("("):
         return False
     return label.dimensions.items() <= member.dimensions.items() or (

@@ -117,14 +117,12 @@ class Grouper:
         if scores.stopped:
             anomalies = [score for score in anomalies if level(score.place) == self._coarsest]
         found, where = [], self._whereabouts()
-        for incident in self._overlap.connected(anomalies):
-            places = list(dict.fromkeys(score.place for score in incident))
-            openers = [
-                s for s in incident if self._is_severe(s) and (s.stopped or self._breaches.suffices(s))
-            ]
+        for cluster in self._overlap.connected(anomalies):
+            places = list(dict.fromkeys(score.place for score in cluster))
+            openers = [s for s in cluster if self._is_severe(s) and (s.stopped or self._breaches.suffices(s))]
             if openers and where.oldest(places) is None:
                 group = self._start(openers)
-                self._join(group, incident, places)
+                self._join(group, cluster, places)
                 found.append(self._record(group, "open"))
         return found
 
@@ -157,20 +155,20 @@ class Grouper:
         return told + [self._record(group, "closed", self._ending(group, interval)) for group in closed]
 
     def _take_in(
-        self, incidents: Sequence[Sequence[Score]], opens: Set[SeriesKey], end: datetime
+        self, clusters: Sequence[Sequence[Score]], opens: Set[SeriesKey], end: datetime
     ) -> dict[str, bool]:
-        """Add incidents to the groups that they share events with; id of each → whether that is news.
+        """Add clusters to the groups that they share events with; id of each → whether that is news.
 
         `opens` are the series that may open a group, `end` is that of the interval.
         """
         joined: dict[str, bool] = {}
-        if not incidents:
+        if not clusters:
             return joined
         where = self._whereabouts()
-        for incident in incidents:
-            places = list(dict.fromkeys(score.place for score in incident))
+        for cluster in clusters:
+            places = list(dict.fromkeys(score.place for score in cluster))
             found = where.oldest(places)
-            if found is None and (openers := [s for s in incident if (s.measure, s.place) in opens]):
+            if found is None and (openers := [s for s in cluster if (s.measure, s.place) in opens]):
                 found = self._start(openers)
                 self._open.append(found)
             if found is not None:
@@ -179,7 +177,7 @@ class Grouper:
                     found.places = []
                 where.add(found, places)
                 found.end = end
-                news = self._join(found, incident, places)
+                news = self._join(found, cluster, places)
                 joined[found.id] = news or joined.get(found.id, False)
         return joined
 
@@ -197,15 +195,15 @@ class Grouper:
         primary = Member(worst.place, _anomaly(worst, place), deviation(worst))
         return OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, 0, [], {}, primary)
 
-    def _join(self, group: OpenGroup, incident: Sequence[Score], places: list[Place]) -> bool:
-        """Add the incident to the group; True if it says something new."""
+    def _join(self, group: OpenGroup, cluster: Sequence[Score], places: list[Place]) -> bool:
+        """Add the cluster to the group; True if it says something new."""
         news = False
         bar = 0.0
         if len(group.members) >= MOST_MEMBERS:
             bar = min(member.anomaly.severity for member in group.members.values())
-        # Several incidents of one interval may join the same group.
+        # Several clusters of one interval may join the same group.
         group.places += places
-        for score in incident:
+        for score in cluster:
             key = score.measure, score.place
             known = group.members.get(key)
             if score.severity > (bar if known is None else known.anomaly.severity) or _says_more(
@@ -282,7 +280,7 @@ def shortened(group: AnomalyGroup) -> AnomalyGroup:
 
 
 def importance(detector: Detector, measure: str, severity: float, distance: float) -> tuple[float, ...]:
-    """What an incident is called after: the severest, of those the first in the funnel, the farthest off."""
+    """What a group is called after: the severest, of those the first in the funnel, the farthest off."""
     funnel = detector.funnel
     position = funnel.index(measure) if measure in funnel else len(funnel)
     return severity, -position, distance

@@ -1,6 +1,6 @@
-"""Places share events where one holds the other; anomalies that share events are one incident.
+"""Places share events where one holds the other; anomalies that share events are one cluster.
 
-An incident is compared with all open groups by looking up places, not by comparing each with each:
+A cluster is compared with all open groups by looking up places, not by comparing each with each:
 there may be a thousand of either.
 """
 
@@ -65,10 +65,10 @@ class Overlap:
             for outer in self.holders(place):
                 if outer in leader:
                     leader[lead(outer)] = lead(place)
-        incidents: dict[Place, list[Score]] = {}
+        clusters: dict[Place, list[Score]] = {}
         for place, scores in by_place.items():
-            incidents.setdefault(lead(place), []).extend(scores)
-        return list(incidents.values())
+            clusters.setdefault(lead(place), []).extend(scores)
+        return list(clusters.values())
 
 
 class Whereabouts(Generic[G]):

@@ -227,7 +227,7 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     #: End of the last anomalous interval.
     end: datetime
     severity: float
-    #: The most severe member: what the incident is called after.
+    #: The most severe member: what the group is called after.
     primary: Anomaly
     #: The most severe first; `members_total` counts those that are not named here as well, up to 20,000.
     members: list[Anomaly]

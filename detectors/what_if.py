@@ -28,8 +28,8 @@ class WhatIf:
     def __init__(self, config: Config, thresholds: Sequence[float] = THRESHOLDS) -> None:
         intervals = {detector.name: detector.interval for detector in config.detectors}
         self.incidents = {threshold: Incidents(intervals) for threshold in thresholds}
-        self._lanes = {
-            detector.name: [_Lane(detector, _at(config, detector, t), self.incidents[t]) for t in thresholds]
+        self._trials = {
+            detector.name: [_Trial(detector, _at(config, detector, t), self.incidents[t]) for t in thresholds]
             for detector in config.detectors
         }
         #: Series that were ever anomalous: a group may be called after them.
@@ -38,8 +38,8 @@ class WhatIf:
     def take(self, scores: IntervalScores) -> None:
         """Take in the scores of an interval, or a chunk of them."""
         few = self._that_matter(scores)
-        for lane in self._lanes[scores.detector]:
-            lane.take(few)
+        for trial in self._trials[scores.detector]:
+            trial.take(few)
 
     def _that_matter(self, scores: IntervalScores) -> IntervalScores:
         ever = self._ever[scores.detector]
@@ -51,7 +51,7 @@ class WhatIf:
         return selected(scores, sorted(severe))
 
 
-class _Lane:
+class _Trial:
     """A detector at one threshold."""
 
     def __init__(self, detector: Detector, rules: Sequence[AlertRule], incidents: Incidents) -> None:

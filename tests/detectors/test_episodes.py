@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from detectors.episodes import Incident, Incidents, Judgement, Label, Member, judge
+from detectors.episodes import Incident, Incidents, Involved, Judgement, Label, judge
 from detectors.records import Alert, Anomaly, AnomalyGroup
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -19,7 +19,7 @@ def at(hour: int) -> datetime:
 def incident(start: int, end: int, told: int | None = None, **members: str) -> Incident:
     """An incident of views in these countries; without any, of all of them."""
     places = [{"country": country} for country in members] or [{}]
-    named = {str(place): Member("views", place, at(start)) for place in places}
+    named = {str(place): Involved("views", place, at(start)) for place in places}
     return Incident(at(start), at(end), HOUR, at(start if told is None else told), named)
 
 

@@ -348,7 +348,7 @@ def test_on_an_occasion_that_is_known_a_fall_is_less_severe(
     plain, known = rows(score(views)), rows(score(views, *option))
 
     assert float(known[FALL]["severity"]) < float(plain[FALL]["severity"])
-    said = json.loads(score(views, *option, "--threshold", 1, "--json").stdout)["alerts"]
+    said = json.loads(score(views, *option, "--threshold", "1", "--json").stdout)["alerts"]
     assert any(f"a time unlike others: {named}" in alert["why"] for alert in said)
 
 
