@@ -303,7 +303,7 @@ def _page(seen: Seen, look: _Look) -> str:
         )
         for score in look.scores
     ]
-    about = f"detector {seen.detector}, {many(seen.intervals, 'interval')}, {many(seen.alerts, 'alert')}"
+    about = f"detector {seen.detector}, {many(seen.intervals, 'interval')}, {many(seen.alerts, 'alert')} that name it"
     rules = look.rules or [AlertRule("default", seen.detector)]
     threshold = min(rule.severity_threshold for rule in rules)
     return page(seen.series, about, drawn, threshold, _facts(seen))
