@@ -231,6 +231,7 @@ class DetectorFold:
         return late
 
     def _note_first(self, times: NDArray[np.int64]) -> None:
+        """When the source was first heard in each interval: its filter leaves no event out here either."""
         for interval in self._open.values():
             mine = times[(times >= interval.start) & (times < interval.end)]
             if len(mine):

@@ -9,11 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import click
 from rich.progress import Progress, TaskID
 
 from detectors.config import Config, FieldKind, Source
 from detectors.detection import Detection, Outcome
 from streams.cli.terminal import bar
+from streams.csv_files.reading import Table, TableError, read_table
 from streams.csv_files.records import Record, is_csv, records
 from streams.formats import BadEvent, make_format, parse_all
 
@@ -55,19 +57,42 @@ def _batches(
 def _read(inputs: Sequence[Path], source: Source, fields: Mapping[str, FieldKind]) -> Iterator[Record]:
     with bar() as progress:
         task = progress.add_task("reading", total=sum(path.stat().st_size for path in inputs))
-        tables = [path for path in inputs if is_csv(path)]
-        if tables:
+        of_rows = [path for path in inputs if is_csv(path)]
+        if of_rows:
+            tables = [read_table(path) for path in of_rows]
+            if source.format == "json":
+                _check_columns(tables, source, fields)
             numbers = {source.fields.get(name, name) for name, kind in fields.items() if kind == "number"}
             # Without a time of its own, the format is one whose time has a name of its own.
             rows = records(tables, source.time or "ts", numbers)
-            size = sum(path.stat().st_size for path in tables) / max(1, len(rows))
+            size = sum(path.stat().st_size for path in of_rows) / max(1, len(rows))
             for number, row in enumerate(rows):
                 if number % 1_000 == 0:
                     progress.update(task, completed=int(number * size))
                 yield row
         for path in inputs:
-            if path not in tables:
+            if path not in of_rows:
                 yield from _lines(path, progress, task)
+
+
+def _check_columns(tables: Sequence[Table], source: Source, fields: Iterable[str]) -> None:
+    """Say which fields of events no file has.
+
+    Raises:
+        TableError: a file has no times.
+    """
+    for table in tables:
+        if table.has_header and source.time is not None and source.time not in table.columns:
+            message = (
+                f"{table.name}: no column {source.time!r}, which is the time of the source; columns are "
+                f"{table.names()}"
+            )
+            raise TableError(message)
+    columns = {column for table in tables for column in table.columns}
+    absent = [name for name in fields if source.fields.get(name, name) not in columns]
+    if absent:
+        files = ", ".join(table.name for table in tables)
+        click.echo(f"{files}: no column for {', '.join(absent)}: events have none", err=True)
 
 
 def _lines(path: Path, progress: Progress, task: TaskID) -> Iterator[Record]:

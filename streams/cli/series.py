@@ -303,7 +303,8 @@ def _page(seen: Seen, look: _Look) -> str:
         )
         for score in look.scores
     ]
-    about = f"detector {seen.detector}, {many(seen.intervals, 'interval')}, {many(seen.alerts, 'alert')} that name it"
+    told = f"{many(seen.alerts, 'alert')} that name it"
+    about = f"detector {seen.detector}, {many(seen.intervals, 'interval')}, {told}"
     rules = look.rules or [AlertRule("default", seen.detector)]
     threshold = min(rule.severity_threshold for rule in rules)
     return page(seen.series, about, drawn, threshold, _facts(seen))

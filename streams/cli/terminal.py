@@ -17,6 +17,7 @@ def show(table: Table) -> None:
 
 
 def bar() -> Progress:
-    """A bar that is gone when it is done, beside what is printed."""
+    """A bar that is gone when it is done, beside what is printed; in a pipe there is none."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

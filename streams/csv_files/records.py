@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams.csv_files.numbers import read_numbers
-from streams.csv_files.reading import Table, TableError, read_table
+from streams.csv_files.reading import Table, TableError
 from streams.csv_files.times import read_times
 
 _encode = msgspec.json.Encoder().encode
@@ -34,17 +34,17 @@ def is_csv(path: Path) -> bool:
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower() in SUFFIXES
 
 
-def records(paths: Sequence[Path], time: str | None, numbers: Collection[str]) -> list[Record]:
+def records(tables: Sequence[Table], time: str, numbers: Collection[str]) -> list[Record]:
     """The rows of some files by the time of the column `time`; columns in `numbers` are read as such.
 
     What cannot be read stays text, for the format to refuse.
     """
-    timed = [row for path in paths for row in _records(read_table(path), time, numbers)]
+    timed = [row for table in tables for row in _records(table, time, numbers)]
     timed.sort(key=lambda row: row[0])
     return [record for _, record in timed]
 
 
-def _records(table: Table, time: str | None, numbers: Collection[str]) -> Iterator[tuple[int, Record]]:
+def _records(table: Table, time: str, numbers: Collection[str]) -> Iterator[tuple[int, Record]]:
     if not table.has_header:
         message = f"{table.name}: the first line must name the columns: they are the fields of events"
         raise TableError(message)

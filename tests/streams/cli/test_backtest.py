@@ -240,3 +240,23 @@ def test_score_opens_its_alerts_where_a_detector_of_one_series_would(tmp_path: P
         (a["value"], a["severity"], a["expected"]) for a in opened
     ]
     assert len(said) >= 3
+
+
+def test_columns_that_no_file_has_are_named(folder: Path) -> None:
+    head, _, rest = (folder / "shop.csv").read_text().partition("\n")
+    (folder / "odd.csv").write_text(f"{head.replace('platform', 'platfrom')}\n{rest}")
+    (folder / "when.csv").write_text(f"{head.replace('timestamp', 'when')}\n{rest}")
+
+    odd, when = (backtest(folder, given=name) for name in ("odd.csv", "when.csv"))
+
+    assert odd.exit_code == 0
+    assert "odd.csv: no column for platform: events have none" in odd.stderr
+    assert when.exit_code == 2
+    assert "when.csv: no column 'timestamp', which is the time of the source" in when.stderr
+    assert "no column" not in backtest(folder).stderr
+
+
+def test_what_is_written_to_a_pipe_has_no_empty_lines(folder: Path) -> None:
+    result = backtest(folder)
+
+    assert "" not in result.output.splitlines()
