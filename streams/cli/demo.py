@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -92,7 +93,11 @@ def _surroundings(console: Console) -> Iterator[_Worker]:
         if where.bootstrap is None:
             broker = Broker(data / "broker", port=_free(9092))
             with Progress(
-                TextColumn("{task.description}"), BarColumn(), console=console, transient=True
+                TextColumn("{task.description}"),
+                BarColumn(),
+                console=console,
+                transient=True,
+                disable=not console.is_terminal,
             ) as bar:
                 task = bar.add_task("Kafka: fetching its jars, once", total=None)
                 address = broker.start(lambda done, total: bar.update(task, completed=done, total=total))
@@ -106,8 +111,10 @@ def _surroundings(console: Console) -> Iterator[_Worker]:
         worker = stack.enter_context(_Worker(where, data))
         console.print(f"topics     {', '.join(TOPICS)} → {where.prefix}.alerts, .groups, .scores")
         console.print(f"metrics    http://{where.web_host}:{where.web_port}/metrics")
+        # `make demo` runs in an environment that the reader's shell has not entered.
+        name = "lookalive" if shutil.which("lookalive") else sys.argv[0]
         console.print(
-            f"look       LOOKALIVE_BOOTSTRAP={where.bootstrap} lookalive tail alerts --from-beginning\n"
+            f"look       LOOKALIVE_BOOTSTRAP={where.bootstrap} {name} tail alerts --from-beginning\n"
         )
         yield worker
 
@@ -261,6 +268,7 @@ def _progress(console: Console) -> Progress:
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
 
 
