@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
@@ -115,7 +116,27 @@ def _plain(error: msgspec.ValidationError) -> str:
     text = str(error)
     if "duration" in text:
         text += '; durations are ISO 8601, such as "PT5M" or "P1D"'
+    if text.startswith("Invalid enum value"):
+        text += f"; expected one of {', '.join(_choices(text))}"
+    text = text.replace("`str` matching regex '^[A-Z]{2}$'", "two capital letters, such as DE")
     return text.replace("`$.", "`").replace("Expected `Literal[", "Expected one of `[")
+
+
+def _choices(text: str) -> Iterator[str]:
+    """The words that the key may be that the text of an error ends with, such as `$.sources[...].clock`."""
+    key = re.split(r"\W+", text.partition("`$.")[2].rstrip("0123456789[]`"))[-1]
+    for struct in (Source, Detector, Measure, Calendar):
+        words = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"].get(key, {})
+        yield from dict.fromkeys(
+            word
+            for part in [words, *words.get("anyOf", [])]
+            for word in _words(part)
+            if isinstance(word, str)
+        )
+
+
+def _words(schema: Mapping[str, Any]) -> list[Any]:
+    return [*schema.get("enum", []), *schema.get("items", {}).get("enum", [])]
 
 
 def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:

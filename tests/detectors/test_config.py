@@ -139,7 +139,10 @@ COUNT = 'aggregation = "count", where = { kind = "view" }'
         (('"view"', '{ cidr = "10.0.0.1/8" }'), "measure 'views': where.kind.cidr: 10.0.0.1/8 has host bits"),
         (('"view"', "{}"), "measure 'views': where.kind asks for nothing"),
         (('"view"', "[]"), "measure 'views': where.kind asks for nothing"),
-        (('"count"', '"median"'), "Invalid enum value 'median' - at `detectors[0].measures[0].aggregation`"),
+        (
+            ('"count"', '"median"'),
+            "'median' - at `detectors[0].measures[0].aggregation`; expected one of count, distinct, max",
+        ),
         ((RULE, 'detector = "web"'), "alert 'page': no detector named 'web'; known: shop"),
         ((RULE, RULE + '\nmeasures = ["order"]'), "'shop' has no measure 'order'; known"),
         ((RULE, RULE + '\nwhere = { kind = "x" }'), "alert 'page': 'kind' is no dimension"),

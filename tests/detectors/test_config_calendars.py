@@ -120,7 +120,7 @@ COUNTRY, SALE, SCOPE = 'country = "DE"', 'name = "Sale"', 'where = { marketplace
         (
             COUNTRY,
             'country = "Germany"',
-            "Expected `str` matching regex '^[A-Z]{2}$' - at `calendars[...].country`",
+            "Expected two capital letters, such as DE - at `calendars[...].country`",
         ),
         (
             COUNTRY,
@@ -133,7 +133,11 @@ COUNTRY, SALE, SCOPE = 'country = "DE"', 'name = "Sale"', 'where = { marketplace
             "DE has no holidays of category 'bank'; known: catholic",
         ),
         (COUNTRY, 'subdivision = "BE"', "subdivision and categories are of a country; give one"),
-        (COUNTRY, 'mode = "ignore"', "Invalid enum value 'ignore'"),
+        (
+            COUNTRY,
+            'mode = "ignore"',
+            "`calendars[...].mode`; expected one of do-not-alert, do-not-learn, expect",
+        ),
         (COUNTRY, "mode = []", "calendar 'own': no mode, so nothing is done"),
         (COUNTRY, 'margin_before = "-PT1H"', "calendar 'own': margin_before must be from PT0S to P31D"),
         (COUNTRY, 'margin_after = "P32D"', "calendar 'own': margin_after must be from PT0S to P31D"),
