@@ -147,6 +147,13 @@ class Admission:
         heaviest = rows[np.argsort(-self._known.volume[rows], kind="stable")[:most]]
         return [place for row in heaviest.tolist() if (place := self.places[row]) is not None]
 
+    def older(self, intervals: int) -> dict[Place, float]:
+        """The places that have been here for so many intervals, by row, with their volumes."""
+        rows = np.flatnonzero((self._known.level >= 0) & (self._known.age >= intervals))
+        volumes = self._known.volume[rows].tolist()
+        places = (self.places[row] for row in rows.tolist())
+        return {place: volume for place, volume in zip(places, volumes, strict=True) if place is not None}
+
     def taken(self) -> Rows:
         """The rows that are not free, in order."""
         return np.flatnonzero(self._known.level >= 0)

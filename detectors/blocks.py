@@ -18,7 +18,7 @@ from detectors.bars import FLOOR
 from detectors.config import Detector
 from detectors.locales import Locale, Reading
 from detectors.models import model_of
-from detectors.models.base import HIGHEST, Assessment, Column, Flags, Model
+from detectors.models.base import HIGHEST, Assessment, Column, Flags, Lender, Model
 from detectors.severity import surprise
 from detectors.state import Array
 
@@ -136,8 +136,13 @@ class Block:
         """Let rows be without history again: they are other places' now."""
         self._previous[rows] = np.nan
         for part in self._modelled:
-            width = len(part.columns)
-            part.model.reset((rows[:, np.newaxis] * width + np.arange(width)).ravel())
+            part.model.reset(part.series(rows))
+
+    def lend(self, rows: Seats, other: Block, lenders: Seats) -> None:
+        """Let rows without history begin in the shape of rows of another block, or of this one."""
+        for part, theirs in zip(self._modelled, other._modelled, strict=True):
+            if isinstance(part.model, Lender):
+                part.model.lend(part.series(rows), theirs.model, theirs.series(lenders))
 
     def filled(self, came: Column) -> Column:
         """The value of every series of an interval, where NaN came for some: what its measure says then."""
@@ -199,6 +204,11 @@ class _Modelled:
         measures = [detector.measures[m] for m in self.columns]
         self.model = model_of(measures, detector.interval.total_seconds())
         self.measures = [measure.name for measure in measures]
+
+    def series(self, rows: Seats) -> Seats:
+        """The series of rows, place by place."""
+        width = len(self.columns)
+        return (rows[:, np.newaxis] * width + np.arange(width)).ravel()
 
     def save(self) -> ModelledState:
         arrays = {name: Array.of(array) for name, array in self.model.save().items()}

@@ -25,6 +25,7 @@ from detectors.models.base import Column, Flags, Model
 from detectors.overlap import level
 from detectors.places import shard_of
 from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
+from detectors.relatives import Relatives
 from detectors.seating import Seating
 from detectors.severity import severity
 from detectors.silence import Silence
@@ -55,6 +56,7 @@ class Scorer:
         self._computed = set(detector.subsets)
         self._locales = Locales(detector, calendars)
         self._seating = Seating(detector, self._locales)
+        self._relatives = Relatives(detector, self._locales)
         self._silence = Silence()
         self._holds = Holds(detector)
         self._joints = Joints(detector)
@@ -136,7 +138,9 @@ class Scorer:
         """The values of an interval by row and measure, after it was decided who has a row."""
         rows, begun = self.admission.admit(interval)
         places = self.admission.places
-        self._seating.begin(begun, [place for row in begun.tolist() if (place := places[row]) is not None])
+        new = [place for row in begun.tolist() if (place := places[row]) is not None]
+        self._seating.begin(begun, new)
+        self._seating.lend(begun, self._relatives.of(new, self.admission))
         return self._seating.filled(self._came(interval, rows, self.detector.measures))
 
     def _together(self, table: Table, readings: Mapping[Locale, Reading]) -> dict[Place, float]:

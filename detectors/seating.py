@@ -84,6 +84,15 @@ class Seating:
         self._blocks[number].rows[seats] = rows
         self._block[rows], self._seat[rows] = number, seats
 
+    def lend(self, rows: Rows, lenders: Rows) -> None:
+        """Let rows without history begin in the shape of others'; -1 where there is none."""
+        rows, lenders = rows[lenders >= 0], lenders[lenders >= 0]
+        pairs = np.stack((self._block[rows], self._block[lenders]))
+        for pair in np.unique(pairs, axis=1).T:
+            both = (pairs == pair[:, np.newaxis]).all(axis=0)
+            mine, theirs = (self._blocks[number] for number in pair.tolist())
+            mine.lend(self._seat[rows[both]], theirs, self._seat[lenders[both]])
+
     def seat_of(self, row: int) -> tuple[Block, int]:
         """Where a row sits."""
         return self._blocks[self._block[row]], int(self._seat[row])

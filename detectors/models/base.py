@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,3 +87,11 @@ class Model(Protocol):
 
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Go on from a saved state."""
+
+
+@runtime_checkable
+class Lender(Model, Protocol):
+    """A model whose series need not begin with nothing: others of its kind lend them their shape."""
+
+    def lend(self, series: NDArray[np.intp], other: Any, lenders: NDArray[np.intp]) -> None:
+        """Let series without history begin in the shape of others, of a model of the same class."""

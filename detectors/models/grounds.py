@@ -14,6 +14,7 @@ EVIDENCE = (
 )  # fmt: skip
 #: Those that remember: a value may be on the other side of what was expected by now.
 MEANS = range(2, 6)
+PARENT = "its seasons are those of its parent still, or of a sibling"
 MISSING = "no value, in a series that hardly ever lacks one"
 #: The candidates of its mixture. A season counts as one, shifted to the level of now or scaled to it.
 CANDIDATES = (

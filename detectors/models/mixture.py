@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.models.base import Column, Flags
 from detectors.models.columns import Columns, Gain, Layout, Lines, Three, Two, clip, follow, track
-from detectors.models.seasons import Season
+from detectors.models.seasons import Season, Series
 
 #: Errors beyond this many scales count no more.
 ERROR_LIMIT = 6.0
@@ -59,8 +59,13 @@ class Mixture(Columns):
         super().__init__(error=candidates)
         self._rate, self._error_rate = rate, error_rate
 
-    def candidates(self, level: Column, season: Season, positive: Flags) -> tuple[Lines, NDArray[np.bool_]]:
-        """The forecasts, and which of them know enough; lines past the fifth are left to the caller."""
+    def candidates(
+        self, level: Column, season: Season, positive: Flags, fits: Flags
+    ) -> tuple[Lines, NDArray[np.bool_]]:
+        """The forecasts, and which of them know enough; lines past the fifth are left to the caller.
+
+        A season that does not fit the size of its series may be scaled, but not shifted.
+        """
         lines = np.empty_like(self.error)
         valid = np.ones_like(lines, dtype=np.bool_)
         lines[0] = level
@@ -69,8 +74,8 @@ class Mixture(Columns):
         now, day, week = self.norm
         np.multiply(season.day, _ratio(now, day), out=lines[3])
         np.multiply(season.week, _ratio(now, week), out=lines[4])
-        valid[1], valid[2] = season.day_known, season.week_known
-        np.logical_and(valid[1:3], positive, out=valid[3:5])
+        np.logical_and(season.known, fits, out=valid[1:3])
+        np.logical_and(season.known, positive, out=valid[3:5])
         return lines, valid
 
     def mix(self, x: Column, lines: Lines, valid: NDArray[np.bool_], magnitude: Column) -> Forecast:
@@ -87,11 +92,28 @@ class Mixture(Columns):
         believed = clip(forecast.residual, limit)
         missed = np.minimum(np.abs(x - forecast.candidates), ERROR_LIMIT * scale)
         follow(self.error, missed, gain.at_least(self._error_rate))
-        rate, seasonal = gain.at_least(self._rate), forecast.valid[1:3]
-        self.offset += seasonal * rate * clip(x - forecast.candidates[1:3], limit)
+        rate = gain.at_least(self._rate)
+        self.offset += forecast.valid[1:3] * rate * clip(x - forecast.candidates[1:3], limit)
         norms = np.stack((forecast.expected + believed, season.day, season.week))
-        follow(self.norm, norms, np.where(self.norm == 0, gain.keep, rate) * seasonal[[0, 0, 1]])
+        follow(self.norm, norms, np.where(self.norm == 0, gain.keep, rate) * season.known[[0, 0, 1]])
         return believed
+
+    def size(self, series: Series) -> Column:
+        """How many times as large as what their seasons say series are; 0 where that means nothing."""
+        now, day, week = self.norm[:, series]
+        said = np.where(week > 0, week, day)
+        means_much = (now > 0) & (said > 0)
+        return np.where(means_much, now / np.where(means_much, said, 1.0), 0.0)
+
+    def fit(self, series: Series, size: Column, error: Lines, scale: Column) -> None:
+        """Let seasons be that many times as large; `error` and `scale` are of what they come from.
+
+        No series is taken to be steadier than what it is like.
+        """
+        self.norm[1:, series] *= size
+        self.error[1:3, series] = self.error[3:5, series]
+        self.error[:, series] = np.maximum(self.error[:, series], error[: len(self.error)])
+        self.scale[series] = np.maximum(self.scale[series], scale)
 
     def learn_scale(self, forecast: Forecast, floor: Column, gain: Gain) -> None:
         """Take in the size of a residual."""

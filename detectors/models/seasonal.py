@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Flags, Moment
 from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
 from detectors.models.gaps import Gaps
-from detectors.models.grounds import CANDIDATES, MISSING, basis_in_words, evidence_in_words
+from detectors.models.grounds import CANDIDATES, MISSING, PARENT, basis_in_words, evidence_in_words
+from detectors.models.lent import LENT, WAITS, Lent, Series
 from detectors.models.mixture import SCALE, Forecast, Mixture
 from detectors.models.parts import Parted
 from detectors.models.roots import root, slope, square
@@ -39,6 +41,8 @@ CONTEXT = 1.5
 #: have shown how it compares with plain days; that comparison follows so fast, within limits.
 SPECIAL, COMPARED_SPECIAL = 6.0, 3.0
 COMPARED_POINTS, COMPARED_RATE, MOST_COMPARED = 2, 0.5, 10.0
+#: Days after which the seasons of a series are its own, whatever it began with.
+OWN_DAYS = 2
 #: Typical size of deviations of a single point, which the prior expects at least; means may be smaller,
 #: but what tables round off (float32) is no deviation: a series that never moves has no other.
 LEAST_TYPICAL = np.array([[0.6], [0.6], [0.002], [0.002], [0.002], [0.002], [0.6], [0.6], [0.6]])
@@ -78,6 +82,8 @@ class _Given:
     first: Flags
     magnitude: Column
     season: Season
+    #: Whether the seasons are of the size of the series.
+    fits: Flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,8 @@ class SeasonalAssessment(Assessment):
     mean: Lines
     rarity: Rarity
     gap: Column
+    #: Whose seasons are not their own yet.
+    lent: Flags
 
     def grounds(self, series: int) -> tuple[str, ...]:
         """The kind of evidence that is the most surprising, and the candidates that carry weight."""
@@ -110,7 +118,8 @@ class SeasonalAssessment(Assessment):
         if self.given.seen[series]:
             kind = int(_weighed(self.rarity.nats[:, [series]]).argmax())
             evidence = evidence_in_words(kind, above=bool(self.value[series] > self.expected[series]))
-        return evidence, basis_in_words(CANDIDATES, self.fast.weight[:, series].tolist())
+        basis = basis_in_words(CANDIDATES, self.fast.weight[:, series].tolist())
+        return (evidence, basis, PARENT) if self.lent[series] else (evidence, basis)
 
 
 class Seasonal(Parted):
@@ -138,6 +147,9 @@ class Seasonal(Parted):
         self._fast = Mixture(OFFSET, error_rate, candidates=6)
         self._slow = Mixture(self._slow_rate, error_rate, candidates=5)
         self._tails = Tails(points, LEAST_TYPICAL)
+        self._lent = Lent()
+        #: Series that wait until their size is known: so that all others cost nothing.
+        self._waiting = np.empty(0, dtype=np.intp)
         super().__init__(
             {
                 "series": self._state,
@@ -145,6 +157,7 @@ class Seasonal(Parted):
                 "fast": self._fast,
                 "slow": self._slow,
                 "tails": self._tails,
+                "lent": self._lent,
             }
         )
 
@@ -175,6 +188,7 @@ class Seasonal(Parted):
             mean=mean,
             rarity=rarity,
             gap=gap,
+            lent=(self._lent.stage == LENT) & (count < OWN_DAYS * self._points_a_day),
         )
 
     def _take(self, moment: Moment, value: Column) -> _Given:
@@ -182,15 +196,16 @@ class Seasonal(Parted):
         x = np.where(seen, root(np.where(seen, value, 0.0)), self._state.previous)
         first = self._state.count == 0
         magnitude = np.where(first, np.abs(x), self._state.magnitude)
-        return _Given(moment, seen, x, first, magnitude, self._seasons.look(moment))
+        fits = self._lent.stage != WAITS
+        return _Given(moment, seen, x, first, magnitude, self._seasons.look(moment), fits)
 
     def _forecasts(self, given: _Given) -> tuple[Forecast, Forecast]:
         """The slow mixture, and the fast one, which also hears what residuals of the slow one echo."""
         state, x, first, season = self._state, given.x, given.first, given.season
         positive = (given.magnitude > 0) & (self._fast.norm[0] > 0)
-        lines, valid = self._slow.candidates(np.where(first, x, state.slow), season, positive)
+        lines, valid = self._slow.candidates(np.where(first, x, state.slow), season, positive, given.fits)
         slow = self._slow.mix(x, lines, valid, given.magnitude)
-        lines, valid = self._fast.candidates(np.where(first, x, state.fast), season, positive)
+        lines, valid = self._fast.candidates(np.where(first, x, state.fast), season, positive, given.fits)
         np.add(slow.expected, self._echo(), out=lines[5])
         np.greater(state.count, 30, out=valid[5])
         return slow, self._fast.mix(x, lines, valid, given.magnitude)
@@ -301,6 +316,8 @@ class Seasonal(Parted):
             self._tails.learn(assessment.rarity, given.seen)
             self._learn_forecasts(assessment)
         self._learn_series(assessment)
+        if len(self._waiting):
+            self._fit()
 
     def _learn_forecasts(self, known: SeasonalAssessment) -> None:
         state, given, scales = self._state, known.given, known.scales
@@ -308,8 +325,9 @@ class Seasonal(Parted):
         offset = self._slow.offset.copy()
         self._fast.learn(given.x, known.fast, given.season, scales.fast, gain)
         residual = self._slow.learn(given.x, known.slow, given.season, scales.slow, gain)
-        self._seasons.learn_means(given.moment, given.x, given.seen, offset, gain.believed(scales.slow))
-        self._seasons.learn_scale(given.moment, known.fast.residual, given.seen, scales.floor)
+        keep = given.seen & given.fits
+        self._seasons.learn_means(given.moment, given.x, keep, offset, gain.believed(scales.slow))
+        self._seasons.learn_scale(given.moment, known.fast.residual, keep, scales.floor)
         self._fast.learn_scale(known.fast, scales.floor, gain)
         self._slow.learn_scale(known.slow, scales.floor, gain)
         last, before = state.residual
@@ -340,6 +358,38 @@ class Seasonal(Parted):
             np.copyto(state.special, 0.0, where=seen)
         state.mean, state.previous = known.mean, x
         state.learn_gap(seen, known.gap)
+
+    def lend(self, series: Series, other: Seasonal, lenders: Series) -> None:
+        """Let series without history begin in the shape of others: their seasons and their noise."""
+        scales = other._fast.scale, other._slow.scale, other._state.spread
+        self._seasons.lend(series, other._seasons, lenders, other._fast.scale[lenders])
+        self._lent.lend(series, other._fast.error[:, lenders], np.stack(scales)[:, lenders])
+        self._waiting = self._lent.waiting()
+
+    def _fit(self) -> None:
+        """Let those that have seen enough have what they were lent in their own size."""
+        ready = self._waiting[self._state.count[self._waiting] >= LEARNING_POINTS]
+        size = self._slow.size(ready)
+        for part in (self._seasons, self._lent):
+            part.reset(ready[size == 0])
+        ready, size = ready[size > 0], size[size > 0]
+        error, scale = size * self._lent.error[:, ready], size * self._lent.scale[:, ready]
+        self._fast.fit(ready, size, error, scale[0])
+        self._slow.fit(ready, size, error, scale[1])
+        self._state.spread[ready] = np.maximum(self._state.spread[ready], scale[2])
+        self._seasons.fit(ready, size, self._fast.scale[ready])
+        self._lent.stage[ready] = LENT
+        self._waiting = self._lent.waiting()
+
+    def reset(self, series: Series) -> None:
+        """Forget the history of series."""
+        super().reset(series)
+        self._waiting = self._lent.waiting()
+
+    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Go on from a saved state."""
+        super().load(state)
+        self._waiting = self._lent.waiting()
 
 
 def _weighed(nats: Lines) -> Lines:

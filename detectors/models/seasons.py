@@ -6,7 +6,7 @@ A moment names one slot in each table, the same for all series: reading a season
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,10 @@ from detectors.models.columns import Columns, Layout, clip, track
 WEEK, DAY, HOUR = 604_800, 86_400, 3_600
 #: A day has as many bins as intervals, within these limits.
 LEAST_BINS, MOST_BINS = 24, 96
-#: Visits of a slot after which half of its memory is new.
-VISITS = 12.0
+#: Visits of a slot from which on it is asked; and after which half of its memory is new.
+ASKED, VISITS = 2, 12.0
 #: How fast the scale of an hour follows; and what share of the scale it is, once it is known.
-HOUR_RATE, HOUR_SHARE, HOUR_VISITS = 0.03, 0.6, 12
+HOUR_RATE, HOUR_SHARE, HOUR_ASKED = 0.03, 0.6, 13
 #: Visits in which a slot also takes in how far the series is off its season by now.
 YOUNG_VISITS = 30
 
@@ -30,6 +30,7 @@ MOST_VISITS = np.iinfo(np.uint16).max
 #: Kept small: most of a series' bytes are here.
 Table = NDArray[np.float32]
 Visits = NDArray[np.uint16]
+Series = NDArray[np.intp]
 Weekly = Annotated[Table, Layout(168, dtype=np.float32)]
 Hourly = Annotated[Table, Layout(24, dtype=np.float32)]
 Daily = Annotated[Table, Layout(LEAST_BINS, dtype=np.float32)]
@@ -44,9 +45,16 @@ class Season:
 
     day: Column
     week: Column
-    #: Whether the slot has been visited often enough to be asked.
-    day_known: Flags
-    week_known: Flags
+    #: Whether the slot of the day, and of the week, has been visited often enough to be asked.
+    known: NDArray[np.bool_]
+
+
+class _Table(NamedTuple):
+    """A table, and from how many visits on a slot of it is asked."""
+
+    mean: Table
+    visits: Visits
+    asked: int
 
 
 class Seasons(Columns):
@@ -72,8 +80,7 @@ class Seasons(Columns):
         return Season(
             self.day[day].astype(np.float64),
             self.week[week].astype(np.float64),
-            self.day_visits[day] > 1,
-            self.week_visits[week] > 1,
+            np.stack((self.day_visits[day], self.week_visits[week])) >= ASKED,
         )
 
     def _slots(self, moment: Moment) -> tuple[int, int, int]:
@@ -85,7 +92,7 @@ class Seasons(Columns):
         hour = self._slots(moment)[2]
         own = np.maximum(self.hour[hour], floor)
         blended = scale ** (1 - HOUR_SHARE) * own**HOUR_SHARE
-        return np.where(self.hour_visits[hour] > HOUR_VISITS, blended, scale)
+        return np.where(self.hour_visits[hour] >= HOUR_ASKED, blended, scale)
 
     def learn_means(self, moment: Moment, x: Column, keep: Flags, offset: Column, limit: Column) -> None:
         """Take in values; `offset` is how far day and week are off by now, `limit` what is believed."""
@@ -100,6 +107,30 @@ class Seasons(Columns):
             rate = keep * np.maximum(least, 1 / (times + 1))
             table[slot] = mean + rate * np.where(times < 2, away, move)
             _count(visits[slot], keep)
+
+    def lend(self, series: Series, other: Seasons, lenders: Series, scale: Column) -> None:
+        """Let series have the seasons of others, as large as they are there, as if they had seen a little.
+
+        `scale` is that of the others: those of hours are shares of it, not to be asked before they fit.
+        """
+        for mine, theirs in zip(self._tables(), other._tables(), strict=True):
+            known = theirs.visits[:, lenders] >= theirs.asked
+            mine.mean[:, series] = np.where(known, theirs.mean[:, lenders], 0.0)
+            mine.visits[:, series] = known * ASKED
+        self.hour[:, series] /= scale
+
+    def fit(self, series: Series, size: Column, scale: Column) -> None:
+        """Let what was lent be seasons of series that many times as large, and of that scale."""
+        for table, factor in zip(self._tables(), (size, size, scale), strict=True):
+            table.mean[:, series] *= factor
+            table.visits[:, series] = np.where(table.visits[:, series] > 0, table.asked, 0)
+
+    def _tables(self) -> tuple[_Table, _Table, _Table]:
+        return (
+            _Table(self.day, self.day_visits, ASKED),
+            _Table(self.week, self.week_visits, ASKED),
+            _Table(self.hour, self.hour_visits, HOUR_ASKED),
+        )
 
     def learn_scale(self, moment: Moment, residual: Column, keep: Flags, floor: Column) -> None:
         """Take in the size of a residual into the scale of the hour."""
