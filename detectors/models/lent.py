@@ -14,7 +14,7 @@ from detectors.models.base import Column
 from detectors.models.columns import Columns, Layout, Lines, Three
 
 #: Stages of a series: it knows only what it has seen; its size is to be known first; its seasons were lent.
-OWN, WAITS, LENT = 0.0, 1.0, 2.0
+OWN, UNFITTED, LENT = 0.0, 1.0, 2.0
 
 Series = NDArray[np.intp]
 
@@ -28,10 +28,10 @@ class Lent(Columns):
     scale: Three
 
     def lend(self, series: Series, error: Lines, scale: Lines) -> None:
-        """Let series wait for their size."""
-        self.stage[series] = WAITS
+        """Let series have what does not fit them yet."""
+        self.stage[series] = UNFITTED
         self.error[:, series], self.scale[:, series] = error, scale
 
-    def waiting(self) -> Series:
+    def unfitted(self) -> Series:
         """The series whose size is not known yet."""
-        return np.flatnonzero(self.stage == WAITS)
+        return np.flatnonzero(self.stage == UNFITTED)

@@ -21,7 +21,7 @@ from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Fl
 from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
 from detectors.models.gaps import Gaps
 from detectors.models.grounds import CANDIDATES, MISSING, PARENT, basis_in_words, evidence_in_words
-from detectors.models.lent import LENT, WAITS, Lent, Series
+from detectors.models.lent import LENT, UNFITTED, Lent, Series
 from detectors.models.mixture import SCALE, Forecast, Mixture
 from detectors.models.parts import Parted
 from detectors.models.roots import root, slope, square
@@ -148,8 +148,8 @@ class Seasonal(Parted):
         self._slow = Mixture(self._slow_rate, error_rate, candidates=5)
         self._tails = Tails(points, LEAST_TYPICAL)
         self._lent = Lent()
-        #: Series that wait until their size is known: so that all others cost nothing.
-        self._waiting = np.empty(0, dtype=np.intp)
+        #: Series that were lent what does not fit them yet: so that all others cost nothing.
+        self._unfitted = np.empty(0, dtype=np.intp)
         super().__init__(
             {
                 "series": self._state,
@@ -196,7 +196,7 @@ class Seasonal(Parted):
         x = np.where(seen, root(np.where(seen, value, 0.0)), self._state.previous)
         first = self._state.count == 0
         magnitude = np.where(first, np.abs(x), self._state.magnitude)
-        fits = self._lent.stage != WAITS
+        fits = self._lent.stage != UNFITTED
         return _Given(moment, seen, x, first, magnitude, self._seasons.look(moment), fits)
 
     def _forecasts(self, given: _Given) -> tuple[Forecast, Forecast]:
@@ -316,7 +316,7 @@ class Seasonal(Parted):
             self._tails.learn(assessment.rarity, given.seen)
             self._learn_forecasts(assessment)
         self._learn_series(assessment)
-        if len(self._waiting):
+        if len(self._unfitted):
             self._fit()
 
     def _learn_forecasts(self, known: SeasonalAssessment) -> None:
@@ -364,11 +364,11 @@ class Seasonal(Parted):
         scales = other._fast.scale, other._slow.scale, other._state.spread
         self._seasons.lend(series, other._seasons, lenders, other._fast.scale[lenders])
         self._lent.lend(series, other._fast.error[:, lenders], np.stack(scales)[:, lenders])
-        self._waiting = self._lent.waiting()
+        self._unfitted = self._lent.unfitted()
 
     def _fit(self) -> None:
         """Let those that have seen enough have what they were lent in their own size."""
-        ready = self._waiting[self._state.count[self._waiting] >= LEARNING_POINTS]
+        ready = self._unfitted[self._state.count[self._unfitted] >= LEARNING_POINTS]
         size = self._slow.size(ready)
         for part in (self._seasons, self._lent):
             part.reset(ready[size == 0])
@@ -379,17 +379,17 @@ class Seasonal(Parted):
         self._state.spread[ready] = np.maximum(self._state.spread[ready], scale[2])
         self._seasons.fit(ready, size, self._fast.scale[ready])
         self._lent.stage[ready] = LENT
-        self._waiting = self._lent.waiting()
+        self._unfitted = self._lent.unfitted()
 
     def reset(self, series: Series) -> None:
         """Forget the history of series."""
         super().reset(series)
-        self._waiting = self._lent.waiting()
+        self._unfitted = self._lent.unfitted()
 
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Go on from a saved state."""
         super().load(state)
-        self._waiting = self._lent.waiting()
+        self._unfitted = self._lent.unfitted()
 
 
 def _weighed(nats: Lines) -> Lines:
