@@ -66,6 +66,7 @@ class Table:
     scale: Column
     surprise: Column
     confidence: Column
+    lasting: Column
     learning: Flags
     #: What the model says of those that are surprising, in words.
     grounds: NDArray[np.object_]

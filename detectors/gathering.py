@@ -17,7 +17,7 @@ import msgspec
 from detectors.bars import FLOOR, Bars
 from detectors.config import Detector
 from detectors.overlap import level
-from detectors.records import JOINT, IntervalScores, Place, Score
+from detectors.records import JOINT, IntervalScores, Place, Score, Side
 
 #: Anomalies of an interval that are looked at; of more, the severest. When all is down at once, more of
 #: them say nothing new.
@@ -43,6 +43,8 @@ class Gathered(msgspec.Struct):
     anomalies: list[Score]
     #: Of the series that were asked for.
     values: dict[SeriesKey, float | None]
+    #: Those of them that are not where the last days would have them.
+    off: dict[SeriesKey, Side] = {}
 
 
 class GathererState(msgspec.Struct):
@@ -102,7 +104,10 @@ class Gatherer:
             if pending.start < start
             for score in pending.anomalies
         }
-        interval.values.update(_values(scores, asked | before))
+        wanted = asked | before
+        interval.values.update(_values(scores, wanted))
+        keys = ((scores.measures[row], scores.places[row], side) for row, side in scores.off.items())
+        interval.off |= {(m, place): side for m, place, side in keys if (m, place) in wanted}
         interval.anomalies += self.anomalies(scores)
         if len(interval.anomalies) > 2 * MOST_ANOMALIES:
             interval.anomalies = self._foremost(interval.anomalies, MOST_ANOMALIES)

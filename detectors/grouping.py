@@ -31,6 +31,8 @@ MOST_MEMBERS = 20_000
 #: While what it is called after stays where it was at its worst, a group is not over: a forecast that
 #: has got used to an outage does not end it. After so many intervals that is the new normal.
 HELD_FOR = 24
+#: What has not lasted for so many intervals is on its way back, and no new normal.
+NORMAL_AFTER = 8
 
 _NAMESPACE = uuid.UUID("6f3c1a0e-6f0b-5d0a-9a40-1b7f3f0d8f55")
 
@@ -225,7 +227,12 @@ class Grouper:
         return key in values and is_still_off(primary.direction, primary.lower, primary.upper, values[key])
 
     def _ending(self, group: OpenGroup, interval: Gathered) -> Ending:
-        return "new_normal" if self._is_still_off(group, interval.values) else "over"
+        """How a group ends with an interval: a day may well take another level through the band of before."""
+        primary = group.primary.anomaly
+        side = interval.off.get((primary.measure, group.primary.place))
+        lasted = group.end - group.start >= NORMAL_AFTER * self.detector.interval
+        stays = lasted and side == primary.direction
+        return "new_normal" if stays or self._is_still_off(group, interval.values) else "over"
 
     def _rank(self, member: Member) -> tuple[float, ...]:
         anomaly = member.anomaly

@@ -26,6 +26,9 @@ Phase = Literal["learning", "active"]
 #: Above or below what was expected; no value; no event of the whole source; all measures of a place together.
 Direction = Literal["above", "below", "missing", "stopped", "together"]
 
+#: On which side a value still is of what the last days would have brought, whatever is expected by now.
+Side = Literal["above", "below"]
+
 #: What keeps a surprising score from opening a group: a rule of its measure, a calendar, or what people said.
 HeldBy = Literal["direction", "minimum_change", "minimum_volume", "missing", "calendar", "feedback"]
 
@@ -157,6 +160,8 @@ class IntervalScores(msgspec.Struct, frozen=True):
     #: Of surprising rows alone, by row: what holds them back, and in words where they come from.
     held_by: dict[int, HeldBy] = {}
     why: dict[int, tuple[str, ...]] = {}
+    #: Of rows that are not where the last days would have them.
+    off: dict[int, Side] = {}
     #: The interval is still open: what is impossible already, and there may be more.
     provisional: bool = False
 

@@ -24,7 +24,7 @@ from detectors.locales import Locale, Locales, Reading
 from detectors.models.base import Column, Flags, Model
 from detectors.overlap import level
 from detectors.places import shard_of
-from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, utc
+from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, Side, utc
 from detectors.relatives import Relatives
 from detectors.seating import Seating
 from detectors.severity import severity
@@ -32,6 +32,9 @@ from detectors.silence import Silence
 from detectors.words import rarity_in_words
 
 NONE: Calendars = {}
+
+#: Standard errors from what the last days would have brought.
+CLEARLY_OFF = 1.5
 
 
 class ScorerState(msgspec.Struct):
@@ -198,6 +201,7 @@ class Scorer:
             phase=_phases(told.learning) + ["active"] * len(together),
             stopped=stopped,
             held_by=held_by,
+            off=_sides(told.lasting),
             why={
                 n: explained(
                     rarity_in_words(severities[n], self.detector.interval),
@@ -254,6 +258,14 @@ def _optional(table: Column) -> list[float | None]:
 def _rounded(column: Column, digits: int) -> list[float]:
     rounded: list[float] = np.round(column, digits).tolist()
     return rounded
+
+
+def _sides(lasting: Column) -> dict[int, Side]:
+    """Of which series the value is clearly on one side."""
+    away = lasting.ravel()
+    return {
+        n: "above" if away[n] > 0 else "below" for n in np.flatnonzero(np.abs(away) > CLEARLY_OFF).tolist()
+    }
 
 
 def _phases(learning: Flags) -> list[Phase]:

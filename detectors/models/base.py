@@ -59,6 +59,14 @@ class Assessment:
     #: True until the model has seen enough of the series to be asked.
     learning: Flags
 
+    @property
+    def lasting(self) -> Column:
+        """How far values are from what the last days would have brought, in standard errors; 0 if not known.
+
+        A forecast soon gets used to another level, and then finds nothing unusual about it.
+        """
+        return np.zeros_like(self.value)
+
     def grounds(self, series: int) -> tuple[str, ...]:
         """From what the forecast of a series comes, and what is unusual about its value, in words."""
         return ()

@@ -112,6 +112,12 @@ class SeasonalAssessment(Assessment):
     #: Whose seasons are not their own yet.
     lent: Flags
 
+    @property
+    def lasting(self) -> Column:
+        """How far values are from the slow mixture, which takes a day to follow."""
+        away = self.slow.residual / (SIGMA * self.scales.slow)
+        return np.where(self.given.seen & ~self.learning, away, 0.0)
+
     def grounds(self, series: int) -> tuple[str, ...]:
         """The kind of evidence that is the most surprising, and the candidates that carry weight."""
         evidence = MISSING

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from detectors import state
@@ -384,6 +385,23 @@ def test_an_outage_without_end_becomes_the_new_normal() -> None:
     shop.group(scores("12:00", {("orders", WEB_DE): OUTAGE}))
     told = [group for minute in range(1, HELD_FOR + 3) for group in shop.group(falling(minute, 6.0))]
     assert [(group.status, group.reason) for group in told] == [("closed", "new_normal")]
+
+
+@pytest.mark.parametrize(
+    ("lasts", "off", "reason"),
+    [(8, "below", "new_normal"), (8, "above", "over"), (8, None, "over"), (7, "below", "over")],
+)
+def test_what_a_day_takes_through_the_band_of_before_is_no_less_the_new_normal(
+    lasts: int, off: str | None, reason: str
+) -> None:
+    shop = grouper(70)
+    for minute in range(lasts):
+        shop.group(scores(ms("12:00") + minute * MINUTE, {("orders", WEB_DE): OUTAGE}))
+    now = [falling(lasts + quiet, 99.0) for quiet in (0, 1)]
+
+    told = [shop.group(msgspec.structs.replace(s, off={0: off} if off else {})) for s in now]
+
+    assert [[group.reason for group in groups] for groups in told] == [[], [reason]]
 
 
 def test_what_comes_after_the_end_is_another_group() -> None:

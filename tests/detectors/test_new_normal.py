@@ -21,14 +21,16 @@ RULES = [AlertRule("page", "shop", 70.0)]
 MOST_INTERVALS = 72
 
 
-def alerts(minutes: int, hours: tuple[int, int, int], factor: float) -> Iterator[tuple[int, Alert]]:
+def alerts(
+    minutes: int, hours: tuple[int, int, int], factor: float, wave: float = 0.15
+) -> Iterator[tuple[int, Alert]]:
     """Alerts of hours as usual, at another level and as usual again, by intervals since the shift."""
     shop = detector(interval=timedelta(minutes=minutes))
     scorer, grouper, alerter = Scorer(shop), Grouper(shop, RULES), Alerter(shop, RULES)
     noise = random.Random(5)
     before, shifted, after = (n * 60 // minutes for n in hours)
     for n in range(before + shifted + after):
-        mean = 400 * (1 + 0.15 * math.sin(n * minutes / 1440 * 2 * math.pi))
+        mean = 400 * (1 + wave * math.sin(n * minutes / 1440 * 2 * math.pi))
         mean *= factor if before <= n < before + shifted else 1
         value = max(0, round(noise.gauss(mean, math.sqrt(mean))))
         start = ms("00:00") + n * minutes * MINUTE
@@ -49,6 +51,13 @@ def test_a_level_that_stays_becomes_the_new_normal(
     assert opened <= 1
     assert closed <= MOST_INTERVALS
     assert last.summary.startswith("the new normal after ")
+
+
+@pytest.mark.parametrize(("shifted", "after", "reason"), [(48, 0, "new_normal"), (12, 12, "over")])
+def test_a_day_that_moves_more_than_the_level_does_not_hide_it(shifted: int, after: int, reason: str) -> None:
+    told = [alert for _, alert in alerts(60, (14 * 24, shifted, after), 3.0, wave=0.8)]
+
+    assert (told[-1].kind, told[-1].reason) == ("CLOSED", reason)
 
 
 def test_a_level_that_goes_back_is_over() -> None:
