@@ -210,7 +210,7 @@ class BatchConsumer(driver.Consumer):
         aiokafka keeps it for whoever polls, and waits. Faust polls without ever asking.
         """
         if self._thread._consumer is not None:
-            await self._thread.call_thread(_check, self._thread._consumer._coordinator)
+            await self._thread.call_thread(_check, self._thread._consumer)
 
     async def seek_back(self, positions: Mapping[TP, int]) -> None:
         """Read again from these offsets, as far as the partitions are still ours."""
@@ -261,7 +261,11 @@ class BatchConsumer(driver.Consumer):
                 await self.perform_seek()
 
 
-async def _check(coordinator: Any) -> None:
+async def _check(consumer: Any) -> None:
+    coordinator = consumer._coordinator
+    if coordinator is None:
+        # It has not started yet.
+        return
     if coordinator._coordination_task.cancelled():
         message = "what keeps this worker in its group was cancelled"
         raise KafkaError(message)

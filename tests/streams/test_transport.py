@@ -21,7 +21,7 @@ from faust.types import TP
 from mode import OneForOneSupervisor
 
 from streams.hop import _Contiguity
-from streams.transport import Batch, BatchConsumer, Fetched, WholeFetch, _complete, decoded
+from streams.transport import Batch, BatchConsumer, Fetched, WholeFetch, _check, _complete, decoded
 
 
 @pytest.mark.parametrize(
@@ -176,6 +176,14 @@ def test_offsets_without_records_are_no_gap():
     records = whole.getall()
     assert (records.begin, records[0].offset) == (3, 10)
     assert not _Contiguity().missing(position=3, begin=records.begin)
+
+
+async def test_a_consumer_that_starts_slowly_is_not_taken_for_one_that_has_dropped_out():
+    not_started = AIOKafkaConsumer(bootstrap_servers="127.0.0.1:1", group_id="g")
+    try:
+        await _check(not_started)
+    finally:
+        await not_started.stop()
 
 
 def record(offset):
