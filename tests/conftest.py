@@ -75,12 +75,12 @@ def producer(settings: Settings) -> Iterator[Any]:
 def read_all(settings: Settings) -> Callable[..., list[Any]]:
     """A topic's records from the beginning, read by a client of its own.
 
-    `read_all(topic, until_idle=1.0)` ends when nothing has come for that many seconds;
-    `read_all(topic, count=3)` ends at the third record as well.
+    It ends with what is there when it begins; `read_all(topic, until_idle=1.0)` goes on until nothing has
+    come for that many seconds, `read_all(topic, count=3)` ends at the third record as well.
     """
     from kafka import KafkaConsumer, TopicPartition
 
-    def read(topic: str, until_idle: float = 1.0, count: int | None = None) -> list[Any]:
+    def read(topic: str, until_idle: float = 0.0, count: int | None = None) -> list[Any]:
         consumer = KafkaConsumer(
             **settings.kafka_client(),
             auto_offset_reset="earliest",
@@ -88,11 +88,16 @@ def read_all(settings: Settings) -> Callable[..., list[Any]]:
             allow_auto_create_topics=False,
         )
         try:
-            partitions = consumer.partitions_for_topic(topic) or set()
-            consumer.assign([TopicPartition(topic, partition) for partition in sorted(partitions)])
+            numbers = sorted(consumer.partitions_for_topic(topic) or set())
+            partitions = [TopicPartition(topic, number) for number in numbers]
+            consumer.assign(partitions)
+            ends = consumer.end_offsets(partitions)
             records: list[Any] = []
             last = time.monotonic()
-            while time.monotonic() - last < until_idle and (count is None or len(records) < count):
+            while count is None or len(records) < count:
+                behind = any(consumer.position(partition) < ends[partition] for partition in partitions)
+                if not behind and time.monotonic() - last >= until_idle:
+                    break
                 for batch in consumer.poll(timeout_ms=100).values():
                     records += batch
                     last = time.monotonic()

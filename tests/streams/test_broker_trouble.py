@@ -107,7 +107,7 @@ def test_state_is_whole_though_what_was_replaced_is_compacted_away(flow, own, re
     with running_worker(flow.config_text, where) as worker:
         compact_at_once(own, changelogs)
         until = time.monotonic() + SECONDS
-        while whole := [topic for topic in changelogs if is_whole(read_all(topic, until_idle=0.3))]:
+        while whole := [topic for topic in changelogs if is_whole(read_all(topic))]:
             assert time.monotonic() < until, f"nothing was compacted away in {whole}"
             flow.send(0.02)
         worker.kill()

@@ -143,11 +143,12 @@ def assert_exact(worker: RunningWorker, live: Live, settings, read_all) -> None:
         scores = published(read_all(f"{settings.prefix}.scores"), IntervalScores)
         views = sum(total(interval) for interval in scores)
         assert worker.count("lookalive_events_late_total", detector="shop") == 0
+        time.sleep(0.2)
     assert views == len(live.sent)
     # What the last intervals give, which only time has closed, a backtest does not know.
     for kind, values in expected.items():
         known = {identity(value) for value in values}
-        found = published(read_all(f"{settings.prefix}.{PUBLISHED[kind]}"), kind)
+        found = published(read_all(f"{settings.prefix}.{PUBLISHED[kind]}", until_idle=1), kind)
         assert [value for value in found if identity(value) in known] == in_order(values)
     assert read_all(f"{settings.prefix}.dead-letters") == []
 

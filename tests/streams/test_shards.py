@@ -131,6 +131,7 @@ def test_another_number_of_shards_begins_with_an_interval(
             if len(ends) == after:
                 break
             assert time.monotonic() < until, "the last interval is not told of by all shards"
+            time.sleep(0.2)
 
     assert '"shards_changed"' in worker.log()
     # No interval is told of by some shards of the one and some of the other.

@@ -194,7 +194,8 @@ def test_a_source_that_falls_silent_still_closes_its_intervals(settings, produce
         until = time.monotonic() + 30
         scores: list[Any] = []
         while len(scores) < 2 and time.monotonic() < until:
-            scores = published(read_all(f"{prefix}.scores", until_idle=0.5), IntervalScores)
+            scores = published(read_all(f"{prefix}.scores"), IntervalScores)
+            time.sleep(0.2)
     total = [row for row in scores[0].rows() if row.measure == "views" and row.place == (None, None)]
     assert scores[0].interval_start.timestamp() * 1000 == now // 4_000 * 4_000
     assert total[0].value == 2

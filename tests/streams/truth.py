@@ -159,9 +159,10 @@ def send(producer: Any, topic: str, records: Iterator[tuple[int, bytes]]) -> Non
 def wait_for(read_all: Any, topic: str, kind: type, number: int) -> list[Any]:
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
-        found = published(read_all(topic, until_idle=0.7), kind)
+        found = published(read_all(topic), kind)
         if len(found) >= number:
             return found
+        time.sleep(0.2)
     message = f"{len(found)} of {number} are on {topic}"
     raise AssertionError(message)
 
