@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.models.base import Model
 from detectors.models.columns import SIGMA
 from detectors.models.grounds import CANDIDATES, EVIDENCE
+from detectors.models.lent import UNFITTED
 from detectors.models.mixture import weights
 from detectors.models.roots import slope, square
 from detectors.models.seasonal import Seasonal
@@ -29,6 +30,9 @@ def beliefs(model: Model, series: int) -> dict[str, Any]:
     state = {name: array[..., series] for name, array in model.save().items()}
     if not isinstance(model, Seasonal):
         return {name: value.tolist() for name, value in state.items()}
+    if state["lent.stage"] == UNFITTED:
+        # Seasons in the size of another series are no belief about this one.
+        state |= {name: np.zeros_like(state[name]) for name in ("seasons.day_visits", "seasons.week_visits")}
     return _seasonal(state) if state["series.count"] else {}
 
 
