@@ -6,6 +6,7 @@ in a processor's cache, and a new place touches one block, not all.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -187,13 +188,19 @@ class Block:
         models = {part.name: part.save() for part in self._modelled}
         return BlockState(previous, models, self.rows.tolist(), self.locale.timezone)
 
-    def take(self, state: BlockState, source: Seats, target: Seats, kept: Collection[str]) -> None:
-        """Take over some seats of a stored block, of the measures that are kept."""
+    def take(self, state: BlockState, source: Seats, target: Seats, kept: Collection[str]) -> Counter[str]:
+        """Take over some seats of a stored block, of the measures that are kept.
+
+        Tells how many series of which models begin anew: what is stored of them is not as it is now.
+        """
+        anew: Counter[str] = Counter()
         for name in state.previous.keys() & set(kept):
             self._previous[target, self._measures.index(name)] = state.previous[name].array()[source]
         for part in self._modelled:
-            if part.name in state.models:
-                part.take(state.models[part.name], source, target, kept)
+            measures = set(kept).intersection(part.measures)
+            if not part.take(state.models.get(part.name), source, target, measures):
+                anew[part.name] += len(source) * len(measures)
+        return +anew
 
 
 class _Modelled:
@@ -215,16 +222,32 @@ class _Modelled:
         arrays = {name: Array.of(array) for name, array in self.model.save().items()}
         return ModelledState(self.measures, arrays)
 
-    def take(self, state: ModelledState, source: Seats, target: Seats, kept: Collection[str]) -> None:
+    def take(
+        self, state: ModelledState | None, source: Seats, target: Seats, measures: Collection[str]
+    ) -> bool:
+        """Take over seats of some measures; False if what is stored does not fit, and nothing is taken over.
+
+        A column that is not stored is as the series begins.
+        """
+        if state is None:
+            return False
         arrays = {name: array.copy() for name, array in self.model.save().items()}
-        for name, array in arrays.items():
-            old = state.arrays[name].array()
+        stored = {name: state.arrays[name].array() for name in arrays.keys() & state.arrays.keys()}
+        if not all(_fits(old, arrays[name]) for name, old in stored.items()):
+            return False
+        for name, old in stored.items():
             of = old.reshape(*old.shape[:-1], -1, len(state.measures))
-            to = array.reshape(*array.shape[:-1], -1, len(self.measures))
-            for measure in set(kept).intersection(self.measures, state.measures):
+            to = arrays[name].reshape(*old.shape[:-1], -1, len(self.measures))
+            for measure in set(measures).intersection(state.measures):
                 here, there = self.measures.index(measure), state.measures.index(measure)
                 to[..., target, here] = of[..., source, there]
         self.model.load(arrays)
+        return True
+
+
+def _fits(stored: NDArray[Any], column: NDArray[Any]) -> bool:
+    """Whether a stored column has as many lines, of numbers of this kind."""
+    return stored.shape[:-1] == column.shape[:-1] and np.can_cast(stored.dtype, column.dtype, "same_kind")
 
 
 def _table(assessed: Sequence[tuple[_Modelled, Assessment]], value: Column) -> Table:

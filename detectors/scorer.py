@@ -227,21 +227,23 @@ class Scorer:
         state = ScorerState(self._silence, measures, self._joints.save(), self.admission.save())
         return state, self._seating.save()
 
-    def load(self, state: ScorerState, blocks: Iterable[BlockState]) -> None:
+    def load(self, state: ScorerState, blocks: Iterable[BlockState]) -> Mapping[str, int]:
         """Go on from a stored state.
 
         Measures whose definition has changed start anew; places that are no longer computed, or belong
-        to another shard by now, go.
+        to another shard by now, go. Tells how many series of which models start anew for no such reason:
+        an earlier version stored of them what they cannot go on from.
         """
         self._silence = state.silence
         definitions = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         kept = {name for name, definition in definitions.items() if state.measures.get(name) == definition}
         if not kept:
-            return
+            return {}
         self.admission.load(state.admission, self._is_computed)
-        self._seating.load(self.admission.places, blocks, kept)
+        anew = self._seating.load(self.admission.places, blocks, kept)
         if kept == set(state.measures) == set(definitions):
             self._joints.load(state.joints)
+        return anew
 
     def _is_computed(self, place: Place) -> bool:
         mine = shard_of(self.detector.name, place, self.detector.shards) == self.shard

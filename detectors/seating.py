@@ -6,6 +6,7 @@ given by admission; where they sit is nobody else's business.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -142,12 +143,14 @@ class Seating:
 
     def load(
         self, places: Sequence[Place | None], blocks: Iterable[BlockState], measures: Collection[str]
-    ) -> None:
+    ) -> Counter[str]:
         """Go on from stored blocks, of the measures that are kept.
 
         Rows may sit elsewhere now: blocks may hold more or fewer, and calendars may have changed. In
-        another time zone a day is another one: then what was known of it is not kept.
+        another time zone a day is another one: then what was known of it is not kept. Tells how many series
+        of which models begin anew for another reason: what is stored of them is not as it is now.
         """
+        anew: Counter[str] = Counter()
         rows = [row for row, place in enumerate(places) if place is not None]
         self.begin(np.array(rows, dtype=np.intp), [place for place in places if place is not None])
         self._make(len(places))
@@ -158,4 +161,5 @@ class Seating:
                 block = self._blocks[number]
                 if block.locale.timezone == stored.timezone:
                     source = np.flatnonzero(now == number)
-                    block.take(stored, source, self._seat[there[source]], measures)
+                    anew += block.take(stored, source, self._seat[there[source]], measures)
+        return anew

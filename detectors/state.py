@@ -14,14 +14,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-#: Raised by one when stored bytes change their meaning; then a migration is written.
-VERSION = 3
+from detectors.migrations import OLDEST, VERSION, migrated
 
 #: How numpy writes the types of truth values, whole numbers and floats.
 _NUMBERS = re.compile(r"[<>|=][biuf]\d{1,2}")
 
 #: What an operator can do with state that cannot be read.
 WAY_OUT = "start afresh with another LOOKALIVE_GROUP and LOOKALIVE_DATA, which learns from the source topics"
+
+#: What else may be raised by bytes that are no record, or not one of their version.
+_DAMAGED = (UnicodeDecodeError, RecursionError, KeyError, TypeError, ValueError, AttributeError)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -66,18 +68,24 @@ def encode(record: msgspec.Struct) -> bytes:
 def decode(data: bytes, kind: type[S]) -> S:
     """The state record in the bytes.
 
+    One of an earlier version is migrated.
+
     Raises:
-        StateError: written by another version, or damaged.
+        StateError: written by a version that cannot be read, or damaged.
     """
-    if not data or data[0] != VERSION:
-        found = data[0] if data else "nothing"
+    version = data[0] if data else 0
+    if not OLDEST <= version <= VERSION:
         message = (
-            f"the stored {kind.__name__} has version {found}, this program reads version {VERSION}; "
-            f"run the version that wrote it, or {WAY_OUT}"
+            f"the stored {kind.__name__} has version {version or 'nothing'}, this program reads versions "
+            f"{OLDEST} to {VERSION}; run the version that wrote it, or {WAY_OUT}"
         )
         raise StateError(message)
+    body = memoryview(data)[1:]
     try:
-        return msgspec.msgpack.decode(memoryview(data)[1:], type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if version < VERSION:
+            record = migrated(kind.__name__, msgspec.msgpack.decode(body), version)
+            body = memoryview(msgspec.msgpack.encode(record))
+        return msgspec.msgpack.decode(body, type=kind)
+    except (*_DAMAGED, msgspec.DecodeError) as error:
         message = f"the stored {kind.__name__} is damaged: {error}; {WAY_OUT}"
         raise StateError(message) from error

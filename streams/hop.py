@@ -20,6 +20,7 @@ import structlog
 from faust.types import TP, EventT, StreamT, TopicT
 
 from detectors.config import Config
+from detectors.state import StateError
 from streams import tables
 from streams.metrics import Metrics, remove
 from streams.names import Names
@@ -122,8 +123,13 @@ class Hop(ABC, Generic[S]):
         """The step of an assigned partition, loaded when it is first asked for."""
         step = self._steps.get(partition)
         if step is None:
-            head, pieces = tables.read(self.table, partition)
-            step = self._steps[partition] = self.load(partition, head)
+            try:
+                head, pieces = tables.read(self.table, partition)
+                step = self.load(partition, head)
+            except StateError as error:
+                message = f"partition {partition} of {self.table.name!r}: {error}"
+                raise StateError(message) from error
+            self._steps[partition] = step
             self._stored[partition] = pieces | step.referred()
             self._last_taken[partition] = time.monotonic()
         return step

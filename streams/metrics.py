@@ -57,6 +57,12 @@ class Metrics:
         self.rejected = counter("series_rejected_total", "Places beyond max_series.", "detector")
         self.waiting = gauge("series_waiting", "Places beyond max_series that may get room.", "detector")
         self.evicted = counter("series_evicted_total", "Places given up.", "detector", "reason")
+        self.series_anew = counter(
+            "series_anew_total",
+            "Series whose stored state could not be taken over.",
+            "detector",
+            "model",
+        )
         self.series_bytes = gauge("series_bytes", "State of a series, joint models apart.", "detector")
         self.state_bytes = gauge("state_bytes", "Size of the last snapshot.", "table", "partition")
         self.snapshot_seconds = histogram(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -106,6 +106,13 @@ class ScoreStep:
         """The pieces of a lane in this partition."""
         detector, shard = key
         return Pieces(self._partition, f"{detector}/{shard}", written)
+
+    def tell_anew(self, key: LaneKey, models: Mapping[str, int]) -> None:
+        """Tell which models could not go on from what is stored, and of how many series."""
+        detector, shard = key
+        for model, series in models.items():
+            log.warning("series_begin_anew", detector=detector, shard=shard, model=model, series=series)
+            self._metrics.series_anew.labels(detector, model).inc(series)
 
     def take(self, records: Sequence[Record]) -> Iterable[Message]:
         """Take in Partials and Watermarks, and score the intervals that they close."""
@@ -245,5 +252,6 @@ class ScoreHop(Hop[ScoreStep]):
                 records = lane.pieces.read(self.table)
                 if (scorer := next(records, None)) is not None:
                     blocks = (state.decode(block, BlockState) for block in records)
-                    lane.scorer.load(state.decode(scorer, ScorerState), blocks)
+                    anew = lane.scorer.load(state.decode(scorer, ScorerState), blocks)
+                    step.tell_anew(key, anew)
         return step

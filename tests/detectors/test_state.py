@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.state import VERSION, Array, StateError, decode, encode
+from detectors.migrations import VERSION
+from detectors.state import Array, StateError, decode, encode
 
 
 class Level(msgspec.Struct):

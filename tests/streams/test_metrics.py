@@ -10,17 +10,16 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry, Metric
 
 from detectors.loading import parse
+from detectors.models import MODELS
 from detectors.records import JOINT, Direction
-from streams.app import Worker
 from streams.formats.decoding import Reason
 from streams.hop import Message
 from streams.metrics import Metrics
-from streams.settings import Settings
 from tests.detectors.builders import partial
+from tests.streams.by_hand import ByHand
 
 MINUTE = 60_000
 NOW = 1_800_000_000_000 // MINUTE * MINUTE
@@ -56,6 +55,7 @@ BOUNDS = {
     "detector": {"orders"},
     "measure": {"number", "revenue", JOINT},
     "direction": set(get_args(Direction)),
+    "model": {*MODELS},
     "rule": {"page"},
     "kind": {"OPENED", "UPDATED", "CLOSED"},
     "reason": {*get_args(Reason), "ahead", "silent", "displaced"},
@@ -73,34 +73,12 @@ def defined() -> list[Metric]:
     return list(registry.collect())
 
 
-class Flow:
-    """The hops of a worker on one partition, passing records on by hand."""
-
-    def __init__(self, data: Path) -> None:
-        settings = Settings(bootstrap="127.0.0.1:1", data=data)
-        topics = ("clicks", "lookalive.partials", "lookalive.scores")
-        worker = Worker(parse(CONFIG), settings, dict.fromkeys(topics, 1))
-        self.registry = worker.hops[0].wiring.metrics.registry
-        self.steps = {hop.topic: hop.load(0, None) for hop in worker.hops}
-        self.offsets = dict.fromkeys(self.steps, 0)
+class Flow(ByHand):
+    """The hops of a worker with what Prometheus sees of them."""
 
     def send(self, *values: bytes, at: int = NOW) -> None:
-        """Source records that Kafka had at a time, and all that follows from them."""
-        self._pass([Message("clicks", b"", value) for value in values], at)
-
-    def _pass(self, messages: list[Message], at: int) -> None:
-        touched: dict[str, list[Message]] = {}
-        for message in messages:
-            if (step := self.steps.get(message.topic)) is not None:
-                record = _record(message, self.offsets[message.topic], at)
-                self.offsets[message.topic] += 1
-                touched.setdefault(message.topic, []).extend(step.take([record]))
-        for topic, following in touched.items():
-            self._pass([*following, *self.steps[topic].settle()], at)
-
-    def value(self, name: str, **labels: str) -> float | None:
-        value = self.registry.get_sample_value(name, labels)
-        return None if value is None else float(value)
+        """Source records that Kafka had at a time, now if nothing else is said."""
+        super().send(*values, at=at)
 
     def labels(self) -> Iterator[tuple[str, str]]:
         """Every label with its value, but for those that Prometheus itself gives."""
@@ -109,16 +87,9 @@ class Flow:
                 yield from ((k, v) for k, v in sample.labels.items() if k not in {"le", "version"})
 
 
-def _record(message: Message, offset: int, at: int) -> Any:
-    size = len(message.value)
-    return ConsumerRecord(
-        message.topic, 0, offset, at, 0, message.key, message.value, None, len(message.key), size, ()
-    )
-
-
 @pytest.fixture
 async def flow(tmp_path: Path) -> Flow:
-    return Flow(tmp_path)
+    return Flow(CONFIG, tmp_path)
 
 
 def partial_of(detector: str, **changes: Any) -> bytes:
@@ -193,7 +164,7 @@ async def test_what_no_hop_has_written_is_counted_and_stops_nothing(
     flow: Flow, topic: str, value: bytes
 ) -> None:
     flow.send(purchase(NOW))
-    flow._pass([Message(topic, b"orders", value)], NOW)
+    flow.pass_on([Message(topic, b"orders", value)], NOW)
     flow.send(purchase(NOW + 5 * MINUTE), at=NOW + 5 * MINUTE)
 
     assert flow.value("lookalive_dead_letters_total", source=topic) == 1

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 from kafka import TopicPartition
 
+from detectors.migrations import VERSION
 from detectors.records import Alert, IntervalScores
-from detectors.state import VERSION
 from streams import topics
 from streams.samples.shop import Shop
 from tests.streams.truth import (
