@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from river import drift
 
+from detectors.models import windows
 from detectors.models.base import HIGHEST, LARGEST, SEVENTY, Assessment, Column, Moment
 from detectors.models.columns import SIGMA, Columns, Layout, clip, half_life
-from detectors.models.objects import Memory, Objects
+from detectors.models.objects import Objects
 from detectors.models.roots import root, square
 from detectors.models.seasons import DAY, HOUR
 from detectors.models.trust import LEARNING_POINTS, confidence
 
-#: The chance of ADWIN's to see a change where there is none, at each cut.
-DELTA = 1e-5
 #: Of single values, so many standard deviations are heard.
 LIMIT = 4.0
 #: Beyond so many standard deviations, a change has gone farther than ADWIN hears, and the last values tell.
@@ -33,8 +31,6 @@ LARGE, RECENT_RATE = 2.0, 1 / 6
 HOUR_VISITS = 28
 #: Days whose seasons are learnt before changes are looked for.
 FIRST_DAYS = 3
-#: Bytes of an ADWIN: enough for more points than a series of minutes has in a hundred years.
-MOST_BYTES = 3072
 
 Hourly = Annotated[NDArray[np.float32], Layout(24, dtype=np.float32)]
 
@@ -92,7 +88,9 @@ class Change:
         self._scale_rate = half_life(HOUR_VISITS * self._points_a_day, least=50)
         self._first = max(LEARNING_POINTS, math.ceil(FIRST_DAYS * self._points_a_day))
         self._state = _State()
-        self._windows = Objects(_new, {"window": MOST_BYTES}, _read, _write, np.uint8)
+        self._windows = Objects(
+            windows.new, {"window": windows.MOST_BYTES}, windows.read, windows.write, np.uint8
+        )
 
     def grow(self, series: int) -> None:
         """Add series without history."""
@@ -109,9 +107,13 @@ class Change:
         return self._state.save() | self._windows.save()
 
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state; a series whose window is damaged begins anew."""
+        (lengths,) = state["lengths"]
+        stored = [window[:n].tobytes() for window, n in zip(state["window"].T, lengths, strict=True)]
+        damaged = np.array([window != b"" and not windows.is_whole(window) for window in stored], np.bool_)
         self._state.load(state)
-        self._windows.load(state)
+        self._windows.load(state | {"lengths": np.where(damaged, 0, lengths)[np.newaxis]})
+        self.reset(np.flatnonzero(damaged))
 
     def assess(self, moment: Moment, value: Column) -> Changed:
         """Tell of the change that was found with the last value; reads only."""
@@ -181,7 +183,7 @@ class Change:
         # What is usual moves to where it is now, and the next change is one from there.
         state.hour[:, number] += moved
         state.recent[number] = state.away[number] = 0.0
-        self._windows[number] = _new()
+        self._windows[number] = windows.new()
 
     def _sigma(self) -> Column:
         magnitude = np.abs(self._state.hour).mean(axis=0, dtype=np.float64)
@@ -195,17 +197,3 @@ class Change:
 
 def _hour(moment: Moment) -> int:
     return moment.second_of_week % DAY // HOUR
-
-
-def _new() -> Any:
-    return drift.ADWIN(delta=DELTA)  # type: ignore[no-untyped-call]  # River has no types
-
-
-def _read(window: Any) -> Memory:
-    """River's own bytes: numbers one after the other, which run nothing when they are read."""
-    memory: Memory = {"window": window._helper.__getstate__()}
-    return memory
-
-
-def _write(window: Any, memory: Memory) -> None:
-    window._helper.__setstate__(bytes(int(byte) for byte in memory["window"]))
