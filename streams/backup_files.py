@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -21,6 +21,8 @@ from streams.names import LARGEST_MESSAGE_BYTES
 #: Raised by one when files are written in another way.
 VERSION = 1
 LENGTH_BYTES = 4
+#: More than any topic has; room is made for so many before they are read.
+MOST_PARTITIONS = 100_000
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -41,7 +43,7 @@ class Header(msgspec.Struct, frozen=True):
     version: int
     taken: datetime
     group: str
-    partitions: int
+    partitions: Annotated[int, msgspec.Meta(ge=0, le=MOST_PARTITIONS)]
     lanes: list[Lane]
 
     @property
@@ -125,7 +127,7 @@ def _lumps(path: Path) -> Iterator[bytes]:
                     message = f"{path}: damaged: it ends too early"
                     raise BackupError(message)
                 yield lump
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error) as error:
         message = f"{path}: no copy of `lookalive state save`, or damaged: {error}"
         raise BackupError(message) from error
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
 
 from detectors import state
 from detectors.blocks import BlockState
@@ -18,11 +18,12 @@ from detectors.closing import CloserState
 from detectors.config import Config
 from detectors.records import utc
 from detectors.scorer import Scorer, ScorerState
+from detectors.state import WAY_OUT
 from streams import tables
 from streams.backup_files import VERSION, Copies, Copy, Header, Lane
 from streams.clients import admin_client, reader
 from streams.errors import BackupError
-from streams.names import LARGEST_MESSAGE_BYTES
+from streams.names import LARGEST_MESSAGE_BYTES, Names
 from streams.pieces import Pieces
 from streams.score import LaneHead, LaneKey, ScoreHead
 from streams.settings import Settings
@@ -80,7 +81,8 @@ def put_back(settings: Settings, copies: Copies, advance: Advance) -> None:
     """Make copies the snapshots from which the workers of the group go on.
 
     Raises:
-        BackupError: workers are running, or the group has another number of partitions.
+        BackupError: workers are running, the group has another number of partitions, or the partials since
+            then are gone.
     """
     _refuse_while_running(settings)
     stored = fetch(settings, lambda *_: None)
@@ -90,6 +92,7 @@ def put_back(settings: Settings, copies: Copies, advance: Advance) -> None:
             "it can be put back only where there are as many"
         )
         raise BackupError(message)
+    _refuse_gaps(settings, copies)
     changes = [
         (partition, key, value)
         for partition, copy in sorted(copies.items())
@@ -149,6 +152,24 @@ def _refuse_while_running(settings: Settings) -> None:
             "of one that was killed the broker hears after ten seconds"
         )
         raise BackupError(message)
+
+
+def _refuse_gaps(settings: Settings, copies: Copies) -> None:
+    """Refuse a copy where the partials that came since are gone: models would take that for silence."""
+    topic = Names.under(settings.prefix).partials
+    with reader(settings, topic, from_beginning=True) as consumer:
+        begins = consumer.beginning_offsets(consumer.assignment())
+        ends = consumer.end_offsets(consumer.assignment())
+    for (_, partition), begin in begins.items():
+        end = ends[TopicPartition(topic, partition)]
+        offset = _head(partition, copies[partition]).offset + 1
+        if offset > 0 and not begin <= offset <= end:
+            message = (
+                f"the copy goes on from record {offset} of partition {partition} of {topic}, "
+                f"which has those from {begin} to {end}: what is missing cannot be learnt again; "
+                f"put a newer copy back, or {WAY_OUT}"
+            )
+            raise BackupError(message)
 
 
 def _changelog(settings: Settings) -> str:

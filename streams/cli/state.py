@@ -12,7 +12,7 @@ import msgspec
 from rich.table import Table
 
 from streams import backup_files, backups
-from streams.backup_files import Header
+from streams.backup_files import Copies, Header
 from streams.backups import Advance
 from streams.cli import settings
 from streams.cli.terminal import bar, show
@@ -36,6 +36,13 @@ class Saved(msgspec.Struct, frozen=True):
 
     file: Path
     header: Header
+
+
+class Damaged(msgspec.Struct, frozen=True):
+    """A file in a directory of copies that cannot be read."""
+
+    file: Path
+    damaged: str
 
 
 @click.group()
@@ -66,7 +73,11 @@ def save(directory: Path, as_json: bool) -> None:
 @json_option
 def list_(directory: Path, as_json: bool) -> None:
     """List copies, the oldest first."""
-    _show(_saved(directory), as_json)
+    copies = [_look(file) for file in _files(directory)]
+    _show(copies, as_json)
+    for copy in copies:
+        if isinstance(copy, Damaged):
+            click.echo(copy.damaged, err=True)
 
 
 @command.command(epilog="Example: lookalive state restore --to 2026-03-01T00:00Z -d states")
@@ -79,32 +90,46 @@ def restore(directory: Path, file: Path | None, at: str | None, as_json: bool) -
     if (file is None) == (at is None):
         message = "say which copy: a FILE, or --to TIME"
         raise click.UsageError(message)
-    saved = _of_time(directory, at) if file is None else Saved(file, backup_files.read_header(file))
-    copies = backup_files.read(saved.file)
+    if file is None:
+        saved, copies = _of_time(directory, at)
+    else:
+        saved, copies = Saved(file, backup_files.read_header(file)), backup_files.read(file)
     with _bar("putting it back") as advance:
         backups.put_back(settings(), copies, advance)
     _show([saved], as_json)
 
 
-def _saved(directory: Path) -> list[Saved]:
-    return [Saved(file, backup_files.read_header(file)) for file in sorted(directory.glob(f"*{SUFFIX}"))]
+def _look(file: Path) -> Saved | Damaged:
+    try:
+        return Saved(file, backup_files.read_header(file))
+    except BackupError as error:
+        return Damaged(file, str(error))
 
 
-def _of_time(directory: Path, text: str | None) -> Saved:
+def _files(directory: Path) -> list[Path]:
+    return sorted(directory.glob(f"*{SUFFIX}"))
+
+
+def _of_time(directory: Path, text: str | None) -> tuple[Saved, Copies]:
+    """The newest copy that can be read and has learnt nothing after a time; damaged ones are told of."""
     try:
         at = datetime.fromisoformat(text or "")
     except ValueError:
         message = f"--to: {text!r} is no time; write 2026-03-01T00:00Z"
         raise click.UsageError(message) from None
     at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    for saved in reversed(_saved(directory)):
-        if (saved.header.through or at) <= at:
-            return saved
+    for file in reversed(_files(directory)):
+        try:
+            header = backup_files.read_header(file)
+            if (header.through or at) <= at:
+                return Saved(file, header), backup_files.read(file)
+        except BackupError as error:
+            click.echo(f"left out: {error}", err=True)
     message = f"{directory} has no copy that has learnt nothing after {at.isoformat()}"
     raise BackupError(message)
 
 
-def _show(copies: Sequence[Saved], as_json: bool) -> None:
+def _show(copies: Sequence[Saved | Damaged], as_json: bool) -> None:
     if as_json:
         encoder = msgspec.json.Encoder(enc_hook=str)
         click.echo(encoder.encode_lines(copies), nl=False)
@@ -113,6 +138,9 @@ def _show(copies: Sequence[Saved], as_json: bool) -> None:
     for column in ("file", "taken", "group", "detector", "shard", "learnt until"):
         table.add_column(column, no_wrap=True)
     for saved in copies:
+        if isinstance(saved, Damaged):
+            table.add_row(str(saved.file), "cannot be read")
+            continue
         for lane in saved.header.lanes:
             through = "nothing yet" if lane.through is None else lane.through.isoformat()
             table.add_row(

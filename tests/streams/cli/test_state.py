@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,7 +17,9 @@ from detectors.records import IntervalScores
 from streams import backup_files, backups, tables
 from streams.backup_files import Copies, Copy, Header, Lane
 from streams.cli import main
+from streams.clients import admin_client, reader
 from streams.errors import BackupError
+from streams.names import Names
 from streams.score import LaneHead, ScoreHead
 from streams.settings import Settings
 from streams.tables import Snapshot
@@ -62,6 +65,19 @@ def test_what_is_put_back_learns_again_and_tells_nothing_twice(flow, read_all, t
         # What came after the copy was scored again, and only what is new was told.
         assert len(told) == len(published(told, IntervalScores))
         assert worker.count("lookalive_intervals_closed_total", detector="shop") > len(told) - before
+        assert worker.terminate() == 0
+
+    forget_partials(flow.settings)
+    refused = run(flow.settings, "restore", copy["file"])
+    assert refused.exit_code == 2
+    assert "what is missing cannot be learnt again" in refused.output
+
+
+def forget_partials(settings: Settings) -> None:
+    """What retention does after 14 days."""
+    topic = Names.under(settings.prefix).partials
+    with reader(settings, topic, from_beginning=False) as consumer, admin_client(settings) as admin:
+        admin.delete_records(consumer.end_offsets(consumer.assignment()))
 
 
 def learnt(saved: Result) -> Any:
@@ -121,6 +137,7 @@ def test_a_file_is_read_as_it_was_written(tmp_path):
         (lambda _: gzip.compress(b"hello, this is no copy"), "damaged"),
         (lambda _: gzip.compress(b"\x00\x00\x00\x01\xc1"), "no copy"),
         (lambda _: gzip.compress(b""), "no copy"),
+        (lambda _: gzip.compress(of_partitions(10**12)), "no copy"),
     ],
 )
 def test_what_is_no_copy_is_refused_in_a_sentence(tmp_path, damage, message):
@@ -130,6 +147,43 @@ def test_what_is_no_copy_is_refused_in_a_sentence(tmp_path, damage, message):
 
     with pytest.raises(BackupError, match=message):
         backup_files.read(file)
+
+
+def of_partitions(number: int) -> bytes:
+    """A file whose header says that there are so many partitions."""
+    header = msgspec.msgpack.encode(msgspec.structs.replace(HEADER, partitions=number))
+    return len(header).to_bytes(4, "big") + header
+
+
+def test_what_is_not_there_is_said_in_a_sentence(tmp_path):
+    missing = run(Settings(bootstrap="127.0.0.1:1"), "restore", tmp_path / "gone.state.gz")
+
+    assert missing.exit_code == 2
+    assert "gone.state.gz: no copy" in missing.output
+
+
+def test_a_damaged_copy_is_listed_as_such_and_passed_over(tmp_path):
+    settings = Settings(bootstrap="127.0.0.1:1")
+    for day in (1, 2):
+        backup_files.write(tmp_path / f"{day}.state.gz", HEADER, COPIES)
+    half = (tmp_path / "2.state.gz").read_bytes()[:-20]
+    (tmp_path / "2.state.gz").write_bytes(half)
+    (tmp_path / "3.state.gz").write_bytes(b"hello")
+
+    listed = run(settings, "list", "-d", tmp_path)
+    lines = run(settings, "list", "-d", tmp_path, "--json")
+    restored = run(settings, "restore", "-d", tmp_path, "--to", NOON.isoformat())
+
+    assert listed.exit_code == 0
+    assert "3.state.gz cannot be read" in " ".join(listed.stdout.split())
+    assert "3.state.gz: no copy" in listed.stderr
+    assert [set(json.loads(line)) for line in lines.stdout.splitlines()][1:] == [
+        {"file", "header"},
+        {"file", "damaged"},
+    ]
+    # It gets as far as the broker, with the one that is whole.
+    assert "2.state.gz: no copy of `lookalive state save`, or damaged" in restored.output
+    assert "no Kafka answers" in restored.output
 
 
 def test_a_copy_of_another_version_is_refused(tmp_path):
