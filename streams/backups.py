@@ -18,7 +18,7 @@ from detectors.closing import CloserState
 from detectors.config import Config
 from detectors.records import utc
 from detectors.scorer import Scorer, ScorerState
-from detectors.state import WAY_OUT
+from detectors.state import WAY_OUT, StateError
 from streams import tables
 from streams.backup_files import VERSION, Copies, Copy, Header, Lane
 from streams.clients import admin_client, reader
@@ -139,8 +139,12 @@ def _quiet(partition: int, copy: Copy, stored: Mapping[LaneKey, LaneHead]) -> Sn
 
 
 def _head(partition: int, copy: Copy) -> ScoreHead:
-    head, _ = tables.read(copy, partition)
-    return ScoreHead(-1, {}) if head is None else state.decode(head, ScoreHead)
+    try:
+        head, _ = tables.read(copy, partition)
+        return ScoreHead(-1, {}) if head is None else state.decode(head, ScoreHead)
+    except StateError as error:
+        message = f"partition {partition}: {error}"
+        raise BackupError(message) from error
 
 
 def _refuse_while_running(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from detectors import state
 from detectors.closing import CloserState
+from detectors.migrations import VERSION
 from detectors.records import IntervalScores
 from streams import backup_files, backups, tables
 from streams.backup_files import Copies, Copy, Header, Lane
@@ -117,6 +118,14 @@ def test_what_a_copy_lacks_begins_anew_and_is_not_told_again(copy: Copy) -> None
     assert {name: lane.told for (name, _), lane in lanes.items()} == {"old": 120, "new": 180}
     assert lanes["new", 0].closer.closed_through is None
     assert tables.contained(restored, 0) == (7 if copy else -1)
+
+
+def test_a_copy_of_a_newer_state_is_refused_in_a_sentence() -> None:
+    head = bytes([VERSION + 1]) + state.encode(ScoreHead(7, {}))[1:]
+    newer = Copy(tables.records(0, Snapshot(7, head)))
+
+    with pytest.raises(BackupError, match="partition 0: the stored ScoreHead has version"):
+        backups.overwriting(0, Copy(), newer)
 
 
 def test_a_file_is_read_as_it_was_written(tmp_path):
