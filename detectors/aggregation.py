@@ -15,7 +15,9 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Protocol, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, cast
+
+from msgspec import Meta
 
 from detectors.config import Aggregation, ConfigError, Measure
 from detectors.sketches import HyperLogLog, LogBuckets
@@ -24,6 +26,8 @@ from detectors.sketches import HyperLogLog, LogBuckets
 FINEST, COARSEST = 1e-12, 1e12
 #: What fits the wire as a number; larger sums travel as text.
 _WIRE = 2**63
+#: What `wide` makes.
+Wide = int | Annotated[str, Meta(pattern=r"^-?\d{1,60}$")]
 #: Up to here sums of steps are kept in floats.
 EXACT = 2.0**50
 #: Adding it and taking it away again leaves of a float within ±2^51 the nearest whole number, and of two
@@ -38,6 +42,9 @@ class Aggregator(Protocol[A]):
 
     `merge` returns the result and may reuse the first accumulator, never the second.
     """
+
+    #: The type of a column of wire forms.
+    column: ClassVar[Any]
 
     @property
     def adding(self) -> Sequence[str]:
@@ -74,6 +81,7 @@ def aggregator(measure: Measure, interval: timedelta) -> Aggregator[Any]:
 class Count:
     """How many events."""
 
+    column: ClassVar[Any] = list[int]
     adding = ("{cell} += 1",)
 
     def start(self) -> int:
@@ -145,6 +153,7 @@ def exactly(steps: int) -> int:
 class Sum(InSteps):
     """The exact sum, in steps."""
 
+    column: ClassVar[Any] = list[Wide]
     adding = (
         "total = {cell} + steps",
         "if -{exact} < total < {exact}:",
@@ -172,6 +181,7 @@ class Sum(InSteps):
 class Mean(InSteps):
     """The exact mean: steps and how many values they are of."""
 
+    column: ClassVar[Any] = list[tuple[Wide, int]]
     adding = (
         "mean = {cell}",
         "mean[1] += 1",
@@ -203,6 +213,7 @@ class Mean(InSteps):
 class Max:
     """The largest value."""
 
+    column: ClassVar[Any] = list[float | None]
     adding = ("if {cell} is None or value > {cell}:", "    {cell} = value + 0.0")
 
     def start(self) -> float | None:
@@ -237,6 +248,7 @@ class Min(Max):
 class Distinct:
     """About how many different values; exact while they are few."""
 
+    column: ClassVar[Any] = list[bytes]
     adding = ("{cell}.add(value)",)
 
     def start(self) -> HyperLogLog:
@@ -259,6 +271,7 @@ class Distinct:
 class Quantile:
     """The value below which this share of the values lies, within one per cent."""
 
+    column: ClassVar[Any] = list[list[int]]
     adding = ("{cell}.add(value)",)
 
     def __init__(self, share: float) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from detectors.aggregation import aggregator
 from detectors.config import Detector
 from detectors.intervals import MILLISECOND, Intervals
 from detectors.merging import Merger
@@ -83,6 +84,8 @@ class Closer:
         self._told: dict[int, dict[int, Account]] = {}
         self._intervals = Intervals(detector.interval, detector.timezone)
         self._merger = Merger(detector)
+        #: The types of the columns of a Partial.
+        self._columns = [aggregator(measure, detector.interval).column for measure in detector.additive]
 
     def add(self, record: Partial | Watermark) -> Iterator[Interval]:
         """Take in a record; yields the intervals that it closes, in order, empty ones included.
@@ -117,6 +120,12 @@ class Closer:
         if lengths != {rows} or len(partial.columns) != additive:
             message = f"a Partial of {rows} places needs as many volumes, and {additive} columns as long"
             raise BadPartial(message)
+        try:
+            for column, kind in zip(partial.columns, self._columns, strict=True):
+                msgspec.convert(column, kind, builtin_types=(bytes,))
+        except msgspec.ValidationError as error:
+            message = f"the columns of a Partial are not as its measures have them: {error}"
+            raise BadPartial(message) from error
         if not {len(self.detector.dimensions)}.issuperset(map(len, partial.places)):
             message = f"a place of {self.detector.name!r} has {len(self.detector.dimensions)} values"
             raise BadPartial(message)

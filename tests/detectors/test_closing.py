@@ -113,6 +113,8 @@ def test_blocks_that_are_sent_again_in_any_order_change_nothing() -> None:
     [
         {"columns": [[1, 2]]},
         {"columns": [[1], [2]]},
+        {"columns": [["4"]]},
+        {"columns": [[None]]},
         {"columns": []},
         {"volumes": []},
         {"places": [("web", "DE")]},
@@ -447,3 +449,27 @@ def intervals(partitions: Sequence[Sequence[Event]], random: Any, *, early: bool
         closing += closed(closer, *folds[p].ready())
     assert closer.late == 0
     return closing
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "right", "wrong"),
+    [
+        ("count", 3, 3.0),
+        ("sum", "9223372036854775808", "many"),
+        ("sum", -3, b"3"),
+        ("mean", (30_000, 1), (30_000,)),
+        ("max", None, "3"),
+        ("distinct", b"", ""),
+        ("p50", [0, 3], [0, None]),
+    ],
+)
+def test_what_is_no_wire_form_of_its_measure_is_refused(
+    aggregation: Any, right: object, wrong: object
+) -> None:
+    shop = detector(measures=[Measure(name="m", aggregation=aggregation, field="amount")])
+    closer = Closer(shop)
+
+    with pytest.raises(BadPartial, match="not as its measures have them"):
+        closed(closer, partial("12:00", 3, columns=[[wrong]]))
+
+    assert len(closed(closer, partial("12:00", 3, columns=[[right]]), watermark("12:01"))) == 1

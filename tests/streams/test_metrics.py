@@ -156,6 +156,8 @@ async def test_what_is_dropped_is_counted(flow: Flow) -> None:
         ("lookalive.partials", b"\xc1"),
         ("lookalive.partials", msgspec.msgpack.encode(["partial"])),
         ("lookalive.partials", partial_of("orders", columns=[[1]])),
+        ("lookalive.partials", partial_of("orders", columns=[[1], ["many"]])),
+        ("lookalive.partials", partial_of("orders", columns=[[None], [1]])),
         ("lookalive.scores", b""),
         ("lookalive.scores", b'{"detector": "orders"}'),
     ],
