@@ -78,8 +78,13 @@ class Joints:
             for place, model in self._models.items()
         ]
 
-    def load(self, states: list[JointState]) -> None:
-        """Go on from a stored state."""
+    def load(self, states: list[JointState]) -> int:
+        """Go on from a stored state; tells how many places begin anew, for it is of other trees."""
+        anew = 0
         for state in states:
-            model = self._models[state.place] = self._model()
-            model.load({name: array.array() for name, array in state.arrays.items()})
+            model = self._model()
+            if model.load({name: array.array() for name, array in state.arrays.items()}):
+                self._models[state.place] = model
+            else:
+                anew += 1
+        return anew

@@ -242,8 +242,8 @@ class Scorer:
         self.admission.load(state.admission, self._is_computed)
         anew = self._seating.load(self.admission.places, blocks, kept)
         if kept == set(state.measures) == set(definitions):
-            self._joints.load(state.joints)
-        return anew
+            anew["joint"] += self._joints.load(state.joints)
+        return +anew
 
     def _is_computed(self, place: Place) -> bool:
         mine = shard_of(self.detector.name, place, self.detector.shards) == self.shard

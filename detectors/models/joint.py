@@ -81,19 +81,22 @@ class Joint:
             "tail": np.array(tail, dtype=np.float64),
         }
 
-    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a saved state, of as many measures."""
-        learnt, judged, self._threshold, self._excess, exceeded = state["tail"].tolist()
-        self._learnt, self._judged, self._exceeded = int(learnt), int(judged), int(exceeded)
-        if self._learnt:
+    def load(self, state: Mapping[str, NDArray[Any]]) -> bool:
+        """Go on from a saved state, of as many measures; False if it is of other trees: nothing is known."""
+        if state["tail"][0]:
             # The trees grow with the first point, whatever it is.
             first = self._features([0.0] * self._measures)
             self._trees.learn_one(first)  # type: ignore[no-untyped-call]  # River has no types
-            for nodes, masses in zip(self._trees._tree_nodes, state["masses"].tolist(), strict=True):
-                for node, (latest, reference) in zip(nodes, masses, strict=True):
-                    node.l_mass, node.r_mass = latest, reference
+        if any(state[name].shape != array.shape for name, array in self.save().items()):
+            return False
+        learnt, judged, self._threshold, self._excess, exceeded = state["tail"].tolist()
+        self._learnt, self._judged, self._exceeded = int(learnt), int(judged), int(exceeded)
+        for nodes, masses in zip(self._trees._tree_nodes, state["masses"].tolist(), strict=False):
+            for node, (latest, reference) in zip(nodes, masses, strict=True):
+                node.l_mass, node.r_mass = latest, reference
         self._trees.counter = self._learnt % self._window
         self._trees._first_window = self._learnt < self._window
+        return True
 
     def _features(self, residuals: Sequence[float]) -> dict[int, float]:
         """How far each residual is from the mean of all, squashed into 0–1: all alike is no news here."""

@@ -9,6 +9,7 @@ from detectors.admission import Admission
 from detectors.config import Detector, Measure
 from detectors.joints import AT_ONCE, MOST_PLACES, Joints
 from detectors.records import Place
+from detectors.state import Array
 from tests.detectors.builders import detector, interval
 
 PLACES: list[Place] = [(None,), ("web",)]
@@ -60,6 +61,21 @@ def test_measures_that_part_are_surprising_and_a_restart_changes_no_number() -> 
     apart = whole.score({(None,): [3.0, -3.0, 0.0], ("web",): [0.1, 0.1, 0.1]})
     assert apart[None,] > math.log(70)
     assert apart["web",] < 0
+
+
+def test_what_is_stored_of_other_trees_begins_anew_and_is_counted() -> None:
+    rng = random.Random(1)
+    admission, before = admitted(PLACES, three_measures()), Joints(three_measures())
+    for _ in range(10):
+        before.watch(admission)
+        before.score(residuals(rng))
+    stored = before.save()
+    stored[0].arrays["masses"] = Array.of(stored[0].arrays["masses"].array()[:-1])
+    joints = Joints(three_measures())
+
+    assert joints.load(stored) == 1
+    assert joints.places == [state.place for state in stored[1:]]
+    assert watch(joints, admission) == [*joints.places[:-1], stored[0].place]
 
 
 def test_only_the_total_and_single_values_are_watched_and_of_too_many_the_largest() -> None:

@@ -55,7 +55,7 @@ BOUNDS = {
     "detector": {"orders"},
     "measure": {"number", "revenue", JOINT},
     "direction": set(get_args(Direction)),
-    "model": {*MODELS},
+    "model": {*MODELS, "joint"},
     "rule": {"page"},
     "kind": {"OPENED", "UPDATED", "CLOSED"},
     "reason": {*get_args(Reason), "ahead", "silent", "displaced"},
