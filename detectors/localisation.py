@@ -1,0 +1,177 @@
+"""A table of leaves, actual and expected → the smallest set of elements that explains the change.
+
+    levels = Levels(codes)                      codes[leaf, dimension]: the number of a value, from 0
+    errors = learned(levels, actual, expected)  past intervals, [interval, leaf]; or Errors.learn, one by one
+    localise(actual, expected, errors)          this interval, a number a leaf → Localisation
+
+An element is a place of any level whose leaves all changed alike. Where nothing is more unusual than it
+usually is, nothing is localised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.localisation_errors import ALSO, SURE, Errors
+from detectors.localisation_levels import Level, Levels, Numbers
+from detectors.localisation_unusual import TINY, Unusual
+
+#: Elements at most: what takes more is no explanation.
+MOST_ELEMENTS = 8
+#: What an element must be worth, in nats, beside the choice between the places of its level: so much for
+#: each dimension.
+A_DIMENSION = 1.0
+
+
+@dataclass(frozen=True)
+class Element:
+    """A place whose leaves changed together."""
+
+    #: Dimension → code of its value.
+    place: dict[int, int]
+    actual: float
+    expected: float
+    #: Its part of the whole change, 0 to 1.
+    share: float
+    #: 0 to 1: how sure it is that this is no general wobble.
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Localisation:
+    """Where a change is; without elements, it is nowhere in particular."""
+
+    elements: list[Element]
+    #: The part of the change that is in the elements.
+    share: float
+    confidence: float
+
+    @property
+    def localised(self) -> bool:
+        """Whether there is a place to look at."""
+        return bool(self.elements)
+
+
+@dataclass(frozen=True)
+class _Found:
+    place: dict[int, int]
+    leaves: NDArray[np.bool_]
+    direction: float
+    chance: float
+
+
+def localise(actual: Numbers, expected: Numbers, errors: Errors) -> Localisation:
+    """The elements that explain the change of an interval, the largest first."""
+    levels, usual = errors.levels, errors.usual(ALSO)
+    limits, sure = usual.limits, errors.usual(SURE).limits
+    seen = Unusual(levels, usual, actual, expected)
+    found: list[_Found] = []
+    is_sure = False
+    for _ in range(2 * MOST_ELEMENTS):
+        seen.take_off_shared()
+        start = _best(seen, levels, limits)
+        if start is None or len(found) == MOST_ELEMENTS:
+            break
+        rest = seen.rest_of(*start)
+        place = _narrowed(seen, rest, *start)
+        leaves = inside(levels, place)
+        number = levels.number(tuple(sorted(place)))
+        level = next(level for n, level in enumerate(levels) if n == number)
+        unusual = float(seen.evidence(level).unusual[level.of_leaf[leaves.argmax()]])
+        if unusual >= limits[number]:
+            is_sure |= unusual >= sure[number]
+            direction = float(seen.weight[leaves] @ rest[leaves])
+            # One that is found after parts of it, and went where they did, takes their place.
+            found = [
+                old
+                for old in found
+                if not (place.items() <= old.place.items() and old.direction * direction > 0)
+            ]
+            found.append(_Found(place, leaves, direction, errors.chance(number, unusual)))
+        seen.leave_out(leaves)
+    return _told(found if is_sure else [], actual, expected, len(levels))
+
+
+def inside(levels: Levels, place: dict[int, int]) -> NDArray[np.bool_]:
+    """Leaf → whether it is in a place."""
+    within = np.ones(len(levels.codes), bool)
+    for dimension, value in place.items():
+        within &= levels.codes[:, dimension] == value
+    return within
+
+
+def _best(seen: Unusual, levels: Levels, limits: Numbers) -> tuple[Level, int] | None:
+    """The place that explains most, of those that are more unusual than is usual."""
+    best, most = None, 0.0
+    for level, limit in zip(levels, limits, strict=True):
+        evidence = seen.evidence(level)
+        gains = evidence.gains - np.log(level.count) - A_DIMENSION * len(level.dimensions)
+        gains[evidence.unusual < limit] = 0.0
+        place = int(gains.argmax())
+        if gains[place] > most:
+            best, most = (level, place), gains[place]
+    return best
+
+
+def _narrowed(seen: Unusual, rest: Numbers, level: Level, number: int) -> dict[int, int]:
+    """The place, or what within it the change is confined to.
+
+    In a fault, leaves are hit alike, more or less. So some values of another dimension explain a place
+    better than the whole only if the others hardly changed.
+    """
+    codes = seen.levels.codes
+    leaf = int((level.of_leaf == number).argmax())
+    place = {n: int(codes[leaf, n]) for n in level.dimensions}
+    leaves = np.flatnonzero(level.of_leaf == number)
+    leaves = leaves[seen.weight[leaves] > 0]
+    while True:
+        deeper, most = None, 0.0
+        weight, rests = seen.weight[leaves], rest[leaves]
+        whole = weight @ rests
+        for n in range(codes.shape[1]):
+            if n in place or tuple(sorted((*place, n))) not in seen.levels:
+                continue
+            values = codes[leaves, n]
+            weights = np.bincount(values, weight)
+            there = np.flatnonzero(weights)
+            if len(there) < 2:
+                continue
+            sums = np.bincount(values, weight * rests)
+            sizes = sums / (weights + TINY)
+            # The values that were hit hardest, one after the other, as if alike.
+            order = there[np.argsort(-sizes[there] * np.sign(whole))]
+            together = np.cumsum(sums[order]) ** 2 / np.cumsum(weights[order]) / 2
+            some = int(together[:-1].argmax())
+            strays = weight @ (rests - sizes[values]) ** 2 / max(1, len(leaves) - len(there))
+            gain = (together[some] - together[-1]) / max(1.0, strays) - (some + 1) * (
+                np.log(len(there)) + A_DIMENSION
+            )
+            if gain > most:
+                hit = order[: some + 1]
+                deeper, most = (n, int(hit[(sums[hit] ** 2 / weights[hit]).argmax()])), gain
+        if deeper is None:
+            return place
+        dimension, value = deeper
+        place[dimension] = value
+        leaves = leaves[codes[leaves, dimension] == value]
+
+
+def _told(found: list[_Found], actual: Numbers, expected: Numbers, levels: int) -> Localisation:
+    left = np.ones(len(actual), bool)
+    sums: list[tuple[_Found, float, float]] = []
+    for one in found:
+        leaves = one.leaves & left
+        left &= ~one.leaves
+        sums.append((one, float(actual[leaves].sum()), float(expected[leaves].sum())))
+    explained = sum(abs(a - e) for _, a, e in sums)
+    whole = explained + abs(float((actual - expected)[left].sum()))
+    elements = [
+        Element(one.place, a, e, abs(a - e) / whole if whole else 0.0, max(0.0, 1 - levels * one.chance))
+        for one, a, e in sums
+    ]
+    elements.sort(key=lambda element: -element.share)
+    confidence = max((element.confidence for element in elements), default=0.0)
+    return Localisation(elements, sum(element.share for element in elements), confidence)

@@ -1,0 +1,148 @@
+"""Intervals in which nothing was wrong → which errors are usual, so that no such error is called a fault.
+
+Learnt are: of a leaf, how far it strays by itself; of a value, the error that all of its leaves share, on
+average and how it varies; and of a level, how unusual its most unusual place is in an ordinary interval.
+What is hardly more unusual than that is a general wobble. Running means throughout: older intervals count
+less and less once there are MEMORY of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr
+
+from detectors.localisation_levels import Levels, Numbers
+from detectors.localisation_unusual import Unusual, Usual
+
+#: Intervals from which on there is an idea of what is usual; intervals that are remembered.
+ENOUGH, MEMORY = 5, 200
+#: The errors of one leaf or value count as much as those of all others after so many intervals.
+OTHERS = 8.0
+#: Squares in units of what is usual count no more than this: they may be a fault of the past.
+MOST = 9.0
+#: The median of the square of a normal error.
+MEDIAN_SQUARE = 0.4549
+#: Spread of shared errors before anything is known; no smaller one is believed.
+UNKNOWN, LEAST = 0.5, 1e-3
+#: The spread of the logarithm of what is most unusual, as it commonly is, and for how many intervals
+#: that counts; no smaller one is believed.
+WOBBLE, WOBBLE_INTERVALS, LEAST_WOBBLE = 0.15, 12.0, 0.1
+#: How many spreads beyond what is usual a place must be: once something is wrong for sure, less is asked.
+SURE, ALSO = 4.0, 3.2
+
+
+class Errors:
+    """What expectations of a table of leaves were like, one interval after the other."""
+
+    def __init__(self, levels: Levels) -> None:
+        self.levels = levels
+        self.intervals = 0
+        self._power, self._log_scale, self._log_size = 1.0, 0.0, 0.0
+        self._leaves = np.ones(len(levels.codes))
+        self._means = [np.zeros(level.count) for level in levels.singles]
+        self._squares = [np.zeros(level.count) for level in levels.singles]
+        self._gauged = 0
+        self._peaks = np.zeros(len(levels))
+        self._peak_squares = np.zeros(len(levels))
+
+    def learn(self, actual: Numbers, expected: Numbers) -> None:
+        """Take in an interval in which nothing was wrong."""
+        share = 1 / min(self.intervals + 1, MEMORY)
+        self._learn_scale(share, actual, expected)
+        self._learn_shared(share, actual, expected)
+        self.intervals += 1
+        if self.intervals >= ENOUGH:
+            self.gauge(actual, expected)
+
+    def _learn_scale(self, share: float, actual: Numbers, expected: Numbers) -> None:
+        """How the errors of leaves grow with their size: a line through logarithms."""
+        is_there = expected > 0
+        error = np.abs(actual - expected)[is_there]
+        if not error.any():
+            return
+        # Forecasts that are exactly right are luck.
+        error = np.maximum(error, 0.05 * max(np.median(error), error.mean() / 10))
+        x, y = np.log(expected[is_there]), 2 * np.log(error)
+        around = x - x.mean()
+        power = np.clip(around @ y / (around @ around), 0.5, 2.0) if around @ around > len(x) / 100 else 1.0
+        before = self._power
+        self._power += share * (power - before)
+        self._log_size += share * (x.mean() - self._log_size)
+        self._log_scale -= (self._power - before) * self._log_size
+        scale = np.median(y - self._power * x) - np.log(MEDIAN_SQUARE)
+        self._log_scale += share * (scale - self._log_scale)
+
+    def _learn_shared(self, share: float, actual: Numbers, expected: Numbers) -> None:
+        """Which errors values share, and what leaves stray apart from that."""
+        free = [np.full(level.count, UNKNOWN) for level in self.levels.singles]
+        zero = [np.zeros(level.count) for level in self.levels.singles]
+        usual = Usual(np.exp(self._log_scale), self._power, self._leaves, zero, free, self._no_limits)
+        seen = Unusual(self.levels, usual, actual, expected)
+        for n, seen_now in enumerate(seen.shared):
+            # The first intervals count in full: a forecast may be wrong in the same way all the time.
+            most = np.sqrt(MOST * np.maximum(self._squares[n], _pooled(seen_now**2)))
+            shared = seen_now if self.intervals < ENOUGH else np.clip(seen_now, -most, most)
+            self._means[n] += share * (shared - self._means[n])
+            self._squares[n] += share * (shared**2 - self._squares[n])
+        own = np.minimum(seen.rest**2 * seen.weight * self._leaves, MOST)
+        self._leaves += (own - self._leaves) / min(self.intervals + 1 + OTHERS, MEMORY)
+
+    def gauge(self, actual: Numbers, expected: Numbers) -> None:
+        """Take in how unusual the most unusual place of each level is in such an interval."""
+        self._gauged += 1
+        share = 1 / min(self._gauged, MEMORY)
+        seen = Unusual(self.levels, self.usual(ALSO), actual, expected)
+        peaks = np.log([max(0.1, seen.evidence(level).unusual.max()) for level in self.levels])
+        self._peaks += share * (peaks - self._peaks)
+        self._peak_squares += share * (peaks**2 - self._peak_squares)
+
+    def forget_peaks(self) -> None:
+        """Gauge anew: the first intervals were gauged when little was known."""
+        self._gauged = 0
+
+    def usual(self, spreads: float) -> Usual:
+        """What is usual, with limits so many spreads beyond it."""
+        means, shared = [], []
+        for n, mean in enumerate(self._means):
+            variance = np.maximum(self._squares[n] - mean**2, 0.0)
+            # A mean that could be chance is none.
+            sure = np.maximum(0.0, 1 - variance / np.maximum(self.intervals * mean**2, 1e-12))
+            means.append(sure * mean)
+            variance = self._squares[n] - means[-1] ** 2
+            pooled = _pooled(variance)
+            shrunk = (self.intervals * variance + OTHERS * pooled) / (self.intervals + OTHERS)
+            shared.append(np.sqrt(np.maximum(shrunk, LEAST**2)))
+        limits = np.exp(self._peaks + spreads * self._wobbles) if self._gauged else self._no_limits
+        return Usual(np.exp(self._log_scale), self._power, self._leaves, means, shared, limits)
+
+    def chance(self, level: int, unusual: float) -> float:
+        """How likely a level is to have so unusual a place in an ordinary interval."""
+        beyond = (np.log(unusual) - self._peaks[level]) / self._wobbles[level]
+        return float(stdtr(self._gauged + WOBBLE_INTERVALS, -beyond))
+
+    @property
+    def _wobbles(self) -> Numbers:
+        variance = np.maximum(self._peak_squares - self._peaks**2, 0.0)
+        shrunk = (self._gauged * variance + WOBBLE_INTERVALS * WOBBLE**2) / (self._gauged + WOBBLE_INTERVALS)
+        return np.sqrt(np.maximum(shrunk, LEAST_WOBBLE**2))
+
+    @property
+    def _no_limits(self) -> Numbers:
+        return np.full(len(self.levels), np.inf)
+
+
+def learned(levels: Levels, actual: NDArray[np.float64], expected: NDArray[np.float64]) -> Errors:
+    """What past intervals teach, the first row being the oldest; all are gauged by what all have taught."""
+    errors = Errors(levels)
+    for row in range(len(actual)):
+        errors.learn(actual[row], expected[row])
+    errors.forget_peaks()
+    for row in range(len(actual)):
+        errors.gauge(actual[row], expected[row])
+    return errors
+
+
+def _pooled(squares: Numbers) -> float:
+    """Their mean, but for what is far too large."""
+    return float(np.minimum(squares, MOST * np.median(squares)).mean())

@@ -1,0 +1,109 @@
+"""An interval beside what is usual → how unusual each place is in it, apart from errors that places share.
+
+A leaf's relative error is what is left of actual / expected. A forecast that is off for a value is off for
+all of its leaves: such shared errors are estimated first, all dimensions together, and taken off, as far
+as they are no larger than they ever are. What remains is added up over the leaves of each place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.localisation_levels import Level, Levels, Numbers
+
+#: Passes over the dimensions until shared errors have settled.
+PASSES = 3
+#: No shared error takes all of a value.
+MOST_SHARED = 0.9
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Which errors are usual."""
+
+    #: The variance of a leaf is scale * size ** power * its own factor: power 1 for counts, 2 for shares.
+    scale: float
+    power: float
+    leaves: Numbers
+    #: Dimension → value → relative error that its leaves share: what it is on average, and its spread.
+    means: list[Numbers]
+    spreads: list[Numbers]
+    #: Level → how unusual a place of it must be, so that it is not thought to be usual.
+    limits: Numbers
+
+
+class Evidence(NamedTuple):
+    """What the places of a level show: the size of a fault is `sums / weights`, relative to the expected."""
+
+    sums: Numbers
+    weights: Numbers
+    #: In standard deviations.
+    unusual: Numbers
+
+    @property
+    def gains(self) -> Numbers:
+        """How much likelier the interval is with a fault at the place, in nats."""
+        return self.sums**2 / (2 * self.weights + TINY)
+
+
+TINY = 1e-12
+
+
+class Unusual:
+    """The leaves of an interval, and what is left of them when shared errors are taken off."""
+
+    def __init__(self, levels: Levels, usual: Usual, actual: Numbers, expected: Numbers) -> None:
+        self.levels, self._usual = levels, usual
+        # Of an event where none was expected, say one was: there is no ratio to nothing.
+        size = np.maximum(expected, 1.0)
+        for level, mean in zip(levels.singles, usual.means, strict=True):
+            size = size * (1 + mean)[level.of_leaf]
+        # Where far more came than was expected, the expectation is no measure of the variance.
+        variance = usual.scale * np.maximum(size, (size + actual) / 2) ** usual.power * usual.leaves
+        self._ratio = 1 + (actual - expected * (size / np.maximum(expected, 1.0))) / size
+        #: How much each leaf says of a relative error.
+        self.weight = size * size / variance
+        self.take_off_shared()
+
+    def take_off_shared(self) -> None:
+        """Estimate the shared errors of the leaves that are left."""
+        usual, singles = self._usual, self.levels.singles
+        weights = [level.sums(self.weight) for level in singles]
+        self.shared = [np.zeros(level.count) for level in singles]
+        ratio = self._ratio
+        for _ in range(PASSES):
+            for n, level in enumerate(singles):
+                ratio = ratio * (1 + self.shared[n])[level.of_leaf]
+                sums = level.sums(self.weight * (ratio - 1))
+                most = np.minimum(usual.limits[n] * usual.spreads[n], MOST_SHARED)
+                self.shared[n] = np.clip(sums / (weights[n] + usual.spreads[n] ** -2), -most, most)
+                ratio = ratio / (1 + self.shared[n])[level.of_leaf]
+        #: Leaf → its relative error without what it shares.
+        self.rest = ratio - 1
+
+    def evidence(self, level: Level) -> Evidence:
+        """What a level shows."""
+        weights = level.sums(self.weight)
+        sums = level.sums(self.weight * self.rest)
+        if len(level.dimensions) > 1:
+            return Evidence(sums, weights, np.abs(sums) / np.sqrt(weights + TINY))
+        # A value may be at fault as well as share an error: it counts beyond the spread of such errors.
+        n = level.dimensions[0]
+        sums = sums + self.shared[n] * weights
+        variance = weights * (1 + self._usual.spreads[n] ** 2 * weights)
+        return Evidence(sums, weights, np.abs(sums) / np.sqrt(variance + TINY))
+
+    def rest_of(self, level: Level, place: int) -> Numbers:
+        """The rest, were there no shared error of this value: for places of one dimension."""
+        if len(level.dimensions) > 1:
+            return self.rest
+        own = self.shared[level.dimensions[0]][place]
+        return np.where(level.of_leaf == place, (1 + self.rest) * (1 + own) - 1, self.rest)
+
+    def leave_out(self, leaves: NDArray[np.bool_]) -> None:
+        """Look no more at leaves that are explained."""
+        self.weight = np.where(leaves, 0.0, self.weight)
