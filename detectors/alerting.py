@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -10,8 +10,8 @@ import msgspec
 
 from detectors.bars import Bars
 from detectors.config import AlertRule, Detector
-from detectors.filters import matches_dimensions
 from detectors.records import Alert, Anomaly, AnomalyGroup, Ending
+from detectors.rules import Rule
 from detectors.words import anomaly_in_words, duration_in_words
 
 #: A group is told of again when its severity has grown by this much, or it has twice the members.
@@ -37,7 +37,7 @@ class Alerter:
 
     def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
         bars = Bars(detector, rules)
-        self._rules = [_Rule(rule, bars) for rule in rules]
+        self._rules = [Rule(rule, bars) for rule in rules]
         self._told: dict[str, Told] = {}
 
     def alert(self, group: AnomalyGroup) -> Iterator[Alert]:
@@ -92,12 +92,12 @@ class Alerter:
                 del self._told[key]
                 yield _ended(alert, alert.end, "withdrawn", f"withdrawn: {alert.summary}")
 
-    def _early(self, rule: _Rule) -> list[tuple[str, Alert]]:
+    def _early(self, rule: Rule) -> list[tuple[str, Alert]]:
         """What a rule has told early and was not confirmed yet, by its key."""
         told = ((key, told.alert) for key, told in self._told.items() if told.alert.provisional)
         return [(key, alert) for key, alert in told if alert.rule == rule.name]
 
-    def _foretold(self, rule: _Rule, members: Sequence[Anomaly]) -> str | None:
+    def _foretold(self, rule: Rule, members: Sequence[Anomaly]) -> str | None:
         """The key of what was told early of one of these; None where there is nothing."""
         series = [(member.measure, member.dimensions) for member in members]
         early = (key for key, alert in self._early(rule) if (alert.measure, alert.dimensions) in series)
@@ -113,38 +113,6 @@ class Alerter:
         self._told = {key: value for key, value in told.items() if value.alert.rule in names}
 
 
-class _Rule:
-    """A rule, compiled."""
-
-    def __init__(self, rule: AlertRule, bars: Bars) -> None:
-        self.name = rule.name
-        self._bars = bars
-        self.provisional = rule.provisional
-        self._threshold = rule.severity_threshold
-        self.matches_all = not rule.measures and not rule.where
-        self._measures = frozenset(rule.measures)
-        self._matches: Callable[[Mapping[str, str]], bool] | None = (
-            matches_dimensions(rule.where) if rule.where else None
-        )
-
-    def asks_for(self, member: Anomaly) -> bool:
-        return member.severity >= self._bars.told(member.measure, self._threshold)
-
-    def why(self, members: Sequence[Anomaly]) -> str:
-        """Which of the members has let the group through, in words."""
-        member = next(filter(self.asks_for, members), members[0])
-        bar = self._bars.told(member.measure, self._threshold)
-        return f"{self.name} tells of {member.measure} from severity {bar:.3g} on"
-
-    def matching(self, members: Sequence[Anomaly]) -> list[Anomaly]:
-        return [
-            member
-            for member in members
-            if (not self._measures or member.measure in self._measures)
-            and (self._matches is None or self._matches(member.dimensions))
-        ]
-
-
 def _summary(detector: str, members: Sequence[Anomaly], total: int) -> str:
     first = members[0]
     if first.direction == "stopped":
@@ -157,11 +125,11 @@ def _overlap(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
     return a.items() <= b.items() or b.items() <= a.items()
 
 
-def _key(rule: _Rule, group: AnomalyGroup) -> str:
+def _key(rule: Rule, group: AnomalyGroup) -> str:
     return f"{rule.name}|{group.id}"
 
 
-def _opened(rule: _Rule, group: AnomalyGroup, members: Sequence[Anomaly]) -> Alert:
+def _opened(rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly]) -> Alert:
     first = members[0]
     total = group.members_total if rule.matches_all else len(members)
     return Alert(
