@@ -6,6 +6,7 @@ what a detector needs to have many.
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,6 +18,7 @@ from detectors.config import AlertRule, Detector, Direction, Measure
 from detectors.grouping import Grouper
 from detectors.holding import holds
 from detectors.models import model_of
+from detectors.models.alone import alone
 from detectors.models.base import Moment
 from detectors.records import Alert, IntervalScores, Phase, Score
 from detectors.severity import severity
@@ -46,8 +48,8 @@ class OneSeries:
         detector = Detector(NAME, NAME, interval, [measure])
         rule = AlertRule("alert", NAME, severity_threshold=threshold)
         self._interval, self._measure = interval, measure
-        self._model = model_of([measure], interval.total_seconds())
-        self._model.grow(1)
+        seconds = interval.total_seconds()
+        self._one = alone(model_of([measure], seconds), seconds)
         self._grouper = Grouper(detector, [rule])
         self._alerter = Alerter(detector, [rule])
 
@@ -64,18 +66,17 @@ class OneSeries:
         self._tell(msgspec.structs.replace(score, held_by="missing"))
 
     def _score(self, start: datetime, moment: Moment, value: float) -> Score:
-        assessment = self._model.assess(moment, np.array([value]))
-        self._model.learn(assessment)
-        severe = round(float(severity(assessment.surprise)[0]), 1)
-        phase: Phase = "learning" if assessment.learning[0] else "active"
+        told = self._one.assess(moment, value)
+        severe = round(float(severity(np.array(told.surprise))), 1)
+        phase: Phase = "learning" if told.learning else "active"
         why: tuple[str, ...] = ()
         if severe >= FLOOR:
-            why = rarity_in_words(severe, self._interval), *assessment.grounds(0)
+            why = rarity_in_words(severe, self._interval), *self._one.grounds(told)
+        self._one.learn(told)
         return Score(
             NAME, start, start + self._interval, "value", (),
-            _optional(value), _optional(assessment.expected[0]), _optional(assessment.lower[0]),
-            _optional(assessment.upper[0]), _optional(assessment.scale[0]),
-            severe, round(float(assessment.confidence[0]), 3), phase, why=why,
+            _optional(value), _optional(told.expected), _optional(told.lower), _optional(told.upper),
+            _optional(told.scale), severe, round(told.confidence, 3), phase, why=why,
         )  # fmt: skip
 
     def _tell(self, score: Score) -> Alert | None:
@@ -92,7 +93,7 @@ class OneSeries:
 
 
 def _optional(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return None if math.isnan(value) else float(value)
 
 
 def _scores(score: Score) -> IntervalScores:

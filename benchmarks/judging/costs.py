@@ -16,6 +16,7 @@ from benchmarks.judging import forests
 from benchmarks.judging.peers import Peer, state_bytes
 from benchmarks.judging.running import Make
 from benchmarks.judging.streams import WEEK
+from detectors.models.alone import alone
 from detectors.models.base import Moment
 
 MANY = 10_000
@@ -38,7 +39,7 @@ class Cost(msgspec.Struct):
 
 def of_model(make: Make) -> Cost:
     """What one of ours costs."""
-    return Cost(_columns(make, 1, WARM_UP), _bytes(make), _columns(make, MANY, WARM_UP_MANY))
+    return Cost(_one(make), _bytes(make), _many(make))
 
 
 def of_peer(make: Callable[[int], Peer]) -> Cost:
@@ -58,16 +59,27 @@ def of_forests() -> Cost:
     return Cost(forests.microseconds(_values(1, 3000).ravel()))
 
 
-def _columns(make: Make, series: int, warm_up: int) -> float:
-    model, points = make(INTERVAL_SECONDS), iter(enumerate(_values(series)))
-    model.grow(series)
+def _one(make: Make) -> float:
+    one = alone(make(INTERVAL_SECONDS), INTERVAL_SECONDS)
+    points = iter(enumerate(_values(1).ravel().tolist()))
+
+    def point() -> None:
+        number, value = next(points)
+        one.learn(one.assess(Moment(number * INTERVAL_SECONDS % WEEK), value))
+
+    return _measured(point, WARM_UP)
+
+
+def _many(make: Make) -> float:
+    model, points = make(INTERVAL_SECONDS), iter(enumerate(_values(MANY)))
+    model.grow(MANY)
 
     def point() -> None:
         number, value = next(points)
         moment = Moment(number * INTERVAL_SECONDS % WEEK)
         model.learn(model.assess(moment, value))
 
-    return _measured(point, warm_up) / series
+    return _measured(point, WARM_UP_MANY) / MANY
 
 
 def _bytes(make: Make, series: int = 1000) -> float:

@@ -1,11 +1,12 @@
 """A model as a River estimator: one series, one value at a time, to be used and compared like River's own.
 
-It is the same model in columns, of one series: so both say the same at every point, and a change of the
-columns is one of the estimator too.
+It says at every point what the same model says in columns (`alone`): a change of the columns is one of the
+estimator too.
 """
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,9 @@ import numpy as np
 from river import base
 
 from detectors.models import MODELS
-from detectors.models.base import Assessment, Moment
+from detectors.models.alone import alone
+from detectors.models.base import Moment
+from detectors.models.scalar import Told
 from detectors.models.seasons import WEEK
 from detectors.severity import severity
 
@@ -42,29 +45,27 @@ class SeriesScorer(base.SupervisedAnomalyDetector):
     def __init__(self, model: str = "seasonal", interval_seconds: float = 3600.0) -> None:
         self.model = model
         self.interval_seconds = interval_seconds
-        self._columns = MODELS[model](interval_seconds)
-        self._columns.grow(1)
+        self._one = alone(MODELS[model](interval_seconds), interval_seconds)
         self._learnt = 0
-        #: What was said last, of which value and when: it is not computed again to be learnt.
-        self._said: tuple[float | None, Moment, Assessment] | None = None
+        #: What was told last, of which value: it is not computed again to be learnt.
+        self._told: tuple[float | None, Told] | None = None
 
-    def assess_one(self, x: dict[Any, Any] | None, y: float | None) -> Assessment:
-        """All that the model says of a value, in columns of one number; reads only."""
+    def assess_one(self, x: dict[Any, Any] | None, y: float | None) -> Told:
+        """All that the model says of a value; reads only."""
         moment = self._moment(x)
-        if self._said is None or self._said[:2] != (y, moment):
-            value = np.array([np.nan if y is None else y], dtype=np.float64)
-            self._said = y, moment, self._columns.assess(moment, value)
-        return self._said[2]
+        if self._told is None or (self._told[0], self._told[1].moment) != (y, moment):
+            self._told = y, self._one.assess(moment, math.nan if y is None else float(y))
+        return self._told[1]
 
     def score_one(self, x: dict[Any, Any] | None, y: Any) -> float:
         """Severity of a value, before it is learnt; 0 while the model is learning."""
-        return float(severity(self.assess_one(x, y).surprise)[0])
+        return float(severity(np.array(self.assess_one(x, y).surprise)))
 
     def learn_one(self, x: dict[Any, Any] | None, y: Any) -> None:
         """Take a value in, after it was scored."""
-        self._columns.learn(self.assess_one(x, y))
+        self._one.learn(self.assess_one(x, y))
         self._learnt += 1
-        self._said = None
+        self._told = None
 
     def _moment(self, x: dict[Any, Any] | None) -> Moment:
         time = (x or {}).get("time")
