@@ -50,7 +50,7 @@ def say_the_same(values: NDArray[np.float64], interval: int, special: bool) -> N
 
 
 @pytest.mark.parametrize("interval", [60, 300, 3600, 86_400])
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(seed=st.integers(0, 10_000), special=st.booleans())
 def test_it_says_and_remembers_what_the_columns_do(interval: int, seed: int, special: bool) -> None:
     say_the_same(series(seed, 400), interval, special)
