@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.localisation_errors import ALSO, SURE, Errors
+from detectors.localisation_errors import ALSO, ENOUGH, SURE, Errors
 from detectors.localisation_levels import Level, Levels, Numbers
 from detectors.localisation_unusual import TINY, Unusual
 
@@ -92,7 +92,43 @@ def localise(actual: Numbers, expected: Numbers, errors: Errors) -> Localisation
             ]
             found.append(_Found(place, leaves, direction, errors.chance(number, unusual)))
         seen.leave_out(leaves)
-    return _told(found if is_sure else [], actual, expected, len(levels))
+    return _told(found if is_sure else [], actual, expected, errors)
+
+
+def contributions(
+    levels: Levels, actual: Numbers, expected: Numbers
+) -> list[list[tuple[int, float, float, float]]]:
+    """Dimension → its values, those that changed most first: code, share 0 to 100, actual, expected.
+
+    The share is of the changes of all values whatever their sides: with changes that cancel, their sum is
+    nothing.
+    """
+    shares = []
+    for level in levels.singles:
+        came, meant = level.sums(actual), level.sums(expected)
+        change = np.abs(came - meant)
+        share = 100 * change / max(change.sum(), TINY)
+        there = np.flatnonzero(np.bincount(level.of_leaf, minlength=level.count))
+        order = there[np.argsort(-share[there], kind="stable")]
+        shares.append([(int(n), float(share[n]), float(came[n]), float(meant[n])) for n in order])
+    return shares
+
+
+def given_denominator(
+    expected_numerator: Numbers, actual_denominator: Numbers, expected_denominator: Numbers
+) -> Numbers:
+    """What was to be expected of the numerator of a ratio, as its denominator came.
+
+    A fault of the ratio is then one of the numerator beside this, however the denominator has shifted.
+
+    >>> given_denominator(np.array([10.0, 4.0]), np.array([50.0, 7.0]), np.array([100.0, 0.0]))
+    array([5., 4.])
+    """
+    known = expected_denominator > 0
+    ratio = np.divide(
+        actual_denominator, expected_denominator, np.ones_like(expected_denominator), where=known
+    )
+    return expected_numerator * ratio
 
 
 def inside(levels: Levels, place: dict[int, int]) -> NDArray[np.bool_]:
@@ -159,7 +195,10 @@ def _narrowed(seen: Unusual, rest: Numbers, level: Level, number: int) -> dict[i
         leaves = leaves[codes[leaves, dimension] == value]
 
 
-def _told(found: list[_Found], actual: Numbers, expected: Numbers, levels: int) -> Localisation:
+def _told(found: list[_Found], actual: Numbers, expected: Numbers, errors: Errors) -> Localisation:
+    # Of one that is guessed nobody can say more than that it may be.
+    surest = 1.0 if errors.intervals >= ENOUGH else 0.5
+    levels = len(errors.levels)
     left = np.ones(len(actual), bool)
     sums: list[tuple[_Found, float, float]] = []
     for one in found:
@@ -169,7 +208,7 @@ def _told(found: list[_Found], actual: Numbers, expected: Numbers, levels: int) 
     explained = sum(abs(a - e) for _, a, e in sums)
     whole = explained + abs(float((actual - expected)[left].sum()))
     elements = [
-        Element(one.place, a, e, abs(a - e) / whole if whole else 0.0, max(0.0, 1 - levels * one.chance))
+        Element(one.place, a, e, abs(a - e) / max(whole, TINY), surest * max(0.0, 1 - levels * one.chance))
         for one, a, e in sums
     ]
     elements.sort(key=lambda element: -element.share)

@@ -28,6 +28,10 @@ UNKNOWN, LEAST = 0.5, 1e-3
 #: The spread of the logarithm of what is most unusual, as it commonly is, and for how many intervals
 #: that counts; no smaller one is believed.
 WOBBLE, WOBBLE_INTERVALS, LEAST_WOBBLE = 0.15, 12.0, 0.1
+#: Without a past: how much more unusual than normal errors the most unusual ordinary place may be.
+GUESSED = 1.5
+NEVER = 1e9
+GUESSED_LEAST = 0.01
 #: How many spreads beyond what is usual a place must be: once something is wrong for sure, less is asked.
 SURE, ALSO = 4.0, 3.2
 
@@ -101,6 +105,24 @@ class Errors:
         """Gauge anew: the first intervals were gauged when little was known."""
         self._gauged = 0
 
+    def guess(self, actual: Numbers, expected: Numbers) -> None:
+        """Take the errors of most for those of all, and what is most unusual as if it were normal errors."""
+        self._learn_scale(1.0, actual, expected)
+        self._learn_shared(1.0, actual, expected)
+        self._leaves = np.ones_like(self._leaves)
+        # Where one value of a few is at fault, all others are off as well: by the same.
+        around = np.concatenate([(mean - np.median(mean)) ** 2 for mean in self._means])
+        square = max(float(np.median(around)) / MEDIAN_SQUARE, GUESSED_LEAST**2)
+        for n, mean in enumerate(self._means):
+            self._means[n] = np.zeros_like(mean)
+            self._squares[n] = np.full_like(mean, square)
+        singles = len(self.levels.singles)
+        counts = np.array([level.count for level in self.levels.singles])
+        self._peaks = np.full(len(self.levels), np.log(NEVER))
+        self._peaks[:singles] = np.log(GUESSED * np.sqrt(2 * np.log(counts + 1)))
+        self._peak_squares = self._peaks**2
+        self._gauged = 1
+
     def usual(self, spreads: float) -> Usual:
         """What is usual, with limits so many spreads beyond it."""
         means, shared = [], []
@@ -140,6 +162,16 @@ def learned(levels: Levels, actual: NDArray[np.float64], expected: NDArray[np.fl
     errors.forget_peaks()
     for row in range(len(actual)):
         errors.gauge(actual[row], expected[row])
+    return errors
+
+
+def guessed(levels: Levels, actual: Numbers, expected: Numbers) -> Errors:
+    """Without a past: the errors of most leaves and values are taken for usual, in the interval itself.
+
+    Only single values can be told then, and none is told for sure.
+    """
+    errors = Errors(levels)
+    errors.guess(actual, expected)
     return errors
 
 

@@ -20,6 +20,7 @@ from streams.settings import Settings, from_environment
 #: is imported, so that none waits for libraries that another needs.
 COMMANDS = {
     "demo": "Run everything on this machine, on synthetic traffic with incidents in it.",
+    "localise": "Say where a change is, in a CSV file of leaves, without Kafka or a configuration.",
     "score": "Score a CSV file of one series, without Kafka or a configuration.",
     "check": "Say what a configuration watches, or what is wrong with it.",
     "backtest": "Run a configuration over files of past events, without Kafka.",
