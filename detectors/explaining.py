@@ -16,7 +16,6 @@ _HELD: Mapping[HeldBy, str] = {
     "minimum_volume": "too few to be told of",
     "missing": "a missing value is ignored",
     "calendar": "nothing is told of on this occasion",
-    "feedback": "someone has said that it is expected",
 }
 
 

@@ -119,9 +119,10 @@ class Gatherer:
         for row, severity in enumerate(scores.severity):
             if severity < FLOOR or scores.phase[row] != "active" or row in scores.held_by:
                 continue
-            if severity >= self._joins.get(scores.measures[row], self._joins[JOINT]):
+            relief = scores.relief.get(row, 0.0)
+            if severity + relief >= self._joins.get(scores.measures[row], self._joins[JOINT]):
                 score = scores.row(row)
-                if level(score.place) in self._monitored and is_outside(score):
+                if level(score.place) in self._monitored and (relief or is_outside(score)):
                     yield score
 
     def _lighten(self) -> None:

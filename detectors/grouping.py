@@ -129,7 +129,7 @@ class Grouper:
         return found
 
     def _is_severe(self, score: Score) -> bool:
-        return score.severity >= self._bars.opens(score.measure)
+        return score.severity + score.relief >= self._bars.opens(score.measure)
 
     def _group(self, interval: Gathered) -> list[AnomalyGroup]:
         anomalies = {(score.measure, score.place): score for score in interval.anomalies}
@@ -320,4 +320,5 @@ def _anomaly(score: Score, dimensions: dict[str, str]) -> Anomaly:
     return Anomaly(
         score.measure, dimensions, score.interval_start, score.value, score.expected,
         score.lower, score.upper, score.severity, score.confidence, direction(score), score.why,
+        score.relief,
     )  # fmt: skip

@@ -162,6 +162,8 @@ class IntervalScores(msgspec.Struct, frozen=True):
     why: dict[int, tuple[str, ...]] = {}
     #: Of rows that are not where the last days would have them.
     off: dict[int, Side] = {}
+    #: Of surprising rows whose like was missed before: how much less severity is asked of them.
+    relief: dict[int, float] = {}
     #: The interval is still open: what is impossible already, and there may be more.
     provisional: bool = False
 
@@ -175,7 +177,7 @@ class IntervalScores(msgspec.Struct, frozen=True):
             self.detector, self.interval_start, self.interval_end, self.measures[row], self.places[row],
             self.value[row], self.expected[row], self.lower[row], self.upper[row], self.scale[row],
             self.severity[row], self.confidence[row], self.phase[row],
-            self.stopped, self.held_by.get(row), self.why.get(row, ()),
+            self.stopped, self.held_by.get(row), self.why.get(row, ()), self.relief.get(row, 0.0),
         )  # fmt: skip
 
 
@@ -198,6 +200,7 @@ class Score(msgspec.Struct, frozen=True):
     stopped: bool = False
     held_by: HeldBy | None = None
     why: tuple[str, ...] = ()
+    relief: float = 0.0
 
 
 class Anomaly(msgspec.Struct, frozen=True):
@@ -215,6 +218,8 @@ class Anomaly(msgspec.Struct, frozen=True):
     direction: Direction
     #: How unusual that is, and where what was expected comes from, in words.
     why: tuple[str, ...] = ()
+    #: How much less severity is asked of it, since its like was missed before.
+    relief: float = 0.0
 
 
 class AnomalyGroup(msgspec.Struct, frozen=True):

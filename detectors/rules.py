@@ -26,7 +26,7 @@ class Rule:
 
     def asks_for(self, member: Anomaly) -> bool:
         """Whether a member is severe enough for it."""
-        return member.severity >= self._bars.told(member.measure, self._threshold)
+        return member.severity + member.relief >= self._bars.told(member.measure, self._threshold)
 
     def why(self, members: Sequence[Anomaly]) -> str:
         """Which of the members has let the group through, in words."""

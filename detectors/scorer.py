@@ -18,6 +18,7 @@ from detectors.blocks import BlockState, Table
 from detectors.chunks import selected
 from detectors.config import GROWING, Calendars, Detector, Measure, digest
 from detectors.explaining import STOPPED, TOGETHER, explained
+from detectors.feedback import Feedback, Verdict
 from detectors.holding import Holds
 from detectors.joints import Joints, JointState
 from detectors.locales import Locale, Locales, Reading
@@ -45,6 +46,7 @@ class ScorerState(msgspec.Struct):
     measures: dict[str, str]
     joints: list[JointState]
     admission: AdmissionState
+    verdicts: dict[str, Verdict] = {}
 
 
 class Scorer:
@@ -63,6 +65,7 @@ class Scorer:
         self._silence = Silence()
         self._holds = Holds(detector)
         self._joints = Joints(detector)
+        self._feedback = Feedback(detector)
 
     @property
     def series(self) -> int:
@@ -74,8 +77,13 @@ class Scorer:
         """The bytes of what is known of them, without the joint models."""
         return self._seating.state_bytes
 
+    def take(self, verdict: Verdict) -> None:
+        """Take in what someone has said: it holds from the next interval on."""
+        self._feedback.take(verdict)
+
     def score(self, interval: Interval) -> IntervalScores:
         """Score an interval, then learn from it."""
+        self._feedback.expire(utc(interval.start))
         total = self._locales.total.read(interval)
         late = None if interval.first is None else 2 * interval.first >= interval.start + interval.end
         stopped = self._silence.hear(interval.events, total.moment, late=late, learns=total.learns)
@@ -180,7 +188,7 @@ class Scorer:
         # That a source has stopped is no matter of its measures.
         held_by = {} if stopped else self._holds.of(told, surprising)
         held_by |= {n: "calendar" for n, reading in days.items() if reading.held_by is not None}
-        return IntervalScores(
+        scores = IntervalScores(
             detector=self.detector.name,
             shard=self.shard,
             shards=self.detector.shards,
@@ -212,6 +220,7 @@ class Scorer:
                 for n, reading in days.items()
             },
         )
+        return self._feedback.apply(scores)
 
     def model_of(self, measure: str, place: Place) -> tuple[Model, int] | None:
         """The model of a series, and which of its series that is; None where it has no row."""
@@ -224,7 +233,9 @@ class Scorer:
     def save(self) -> tuple[ScorerState, Iterator[BlockState]]:
         """The state as it is stored: one block at a time, for together they may be large."""
         measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
-        state = ScorerState(self._silence, measures, self._joints.save(), self.admission.save())
+        state = ScorerState(
+            self._silence, measures, self._joints.save(), self.admission.save(), self._feedback.verdicts
+        )
         return state, self._seating.save()
 
     def load(self, state: ScorerState, blocks: Iterable[BlockState]) -> Mapping[str, int]:
@@ -234,7 +245,7 @@ class Scorer:
         to another shard by now, go. Tells how many series of which models start anew for no such reason:
         an earlier version stored of them what they cannot go on from.
         """
-        self._silence = state.silence
+        self._silence, self._feedback.verdicts = state.silence, state.verdicts
         definitions = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         kept = {name for name, definition in definitions.items() if state.measures.get(name) == definition}
         if not kept:

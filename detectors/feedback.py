@@ -1,0 +1,191 @@
+"""Feedback: what people say of anomalies, and what that changes for scores like them.
+
+*expected* holds later scores back that are like the anomaly: the same measure, where it was or in a roll-up
+of it, on the same side, at the same hour of the week, and not much farther off. Said of two days it is
+expected at that hour of every day. *missed* asks less of such scores, *new-normal* lets the model
+adopt the level, *anomaly* is only kept. Severity is never changed, and all of it ends.
+
+What holds follows from the log alone: a verdict is for the intervals that were not closed when it came, and
+that begin after what it is said of. How long ago that was is reckoned in the time of events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from detectors.bars import FLOOR
+from detectors.breaches import direction
+from detectors.config import DAY, ZERO_WITHOUT_EVENTS, Detector, Where
+from detectors.intervals import HOUR
+from detectors.places import series_id
+from detectors.records import Direction, IntervalScores, Place, Score
+from detectors.severity import DECADE
+
+Saying = Literal["anomaly", "expected", "new-normal", "missed"]
+
+WEEK = 7 * DAY
+#: How much earlier or later than before something is still at its hour; clocks are changed by as much.
+SLACK = HOUR
+#: What is so many times as far off as what is expected is not like it.
+FARTHER = 1.5
+#: Whoever says twice that it is expected at an hour speaks of days that are at least so far apart.
+OTHER_DAY = timedelta(hours=20)
+#: How much less of severity is asked of what is like something missed: as much as ten times the sensitivity.
+RELIEF = DECADE
+
+EXPECTED = "affected by feedback: someone has said that the like of it is expected at this hour"
+MISSED = "affected by feedback: the like of it was missed at this hour, so that less severity is asked for,"
+
+
+class Verdict(msgspec.Struct, frozen=True, tag="verdict", tag_field="said"):
+    """What someone says of one series of a group; the latest of a group and series counts."""
+
+    detector: str
+    group: str
+    measure: str
+    dimensions: dict[str, str]
+    verdict: Saying
+    #: When the group was anomalous.
+    start: datetime
+    end: datetime
+    #: None: on either side.
+    direction: Direction | None = None
+    #: How far the value was from what was expected, in its own unit, at its most severe.
+    change: float | None = None
+    #: From then on it does not hold any more; None: until it is undone.
+    expires: datetime | None = None
+    #: Take back what was said.
+    undo: bool = False
+
+    @property
+    def id(self) -> str:
+        """What it is said of."""
+        return f"{self.group}/{series_id(self.measure, self.dimensions)}"
+
+
+class Snooze(msgspec.Struct, frozen=True, tag="snooze", tag_field="said"):
+    """Nothing is told of a group, or of places and measures, for a time; the latest of a name counts."""
+
+    detector: str
+    name: str
+    #: An interval that begins then or later is told of again.
+    until: datetime
+    #: Only this group; or any.
+    group: str | None = None
+    #: Only these measures; all when empty.
+    measures: list[str] = []
+    #: Only places that match.
+    where: Where = {}
+    #: Only places that have these dimensions and no others: a series.
+    exactly: bool = False
+    #: Take it back.
+    undo: bool = False
+
+    @property
+    def id(self) -> str:
+        """What names it."""
+        return self.name
+
+
+Said = Verdict | Snooze
+
+
+class Feedback:
+    """The verdicts that hold in one detector."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._dimensions = detector.dimensions
+        #: Measures that add up: what a place is off by, its roll-ups are off by.
+        self._adds_up = {m.name for m in detector.measures if m.aggregation in ZERO_WITHOUT_EVENTS}
+        self.verdicts: dict[str, Verdict] = {}
+
+    def take(self, verdict: Verdict) -> None:
+        """Take in what was said; the same again changes nothing."""
+        self.verdicts.pop(verdict.id, None)
+        if not verdict.undo:
+            self.verdicts[verdict.id] = verdict
+
+    def expire(self, start: datetime) -> None:
+        """Let go of what does not hold any more in an interval that begins then."""
+        for key, verdict in list(self.verdicts.items()):
+            if verdict.expires is not None and verdict.expires <= start:
+                del self.verdicts[key]
+
+    def adopted(self) -> Iterator[tuple[str, Verdict]]:
+        """What is the new normal."""
+        return ((key, v) for key, v in self.verdicts.items() if v.verdict == "new-normal")
+
+    def place_of(self, verdict: Verdict) -> Place:
+        """Where the series of a verdict is."""
+        return tuple(map(verdict.dimensions.get, self._dimensions))
+
+    def apply(self, scores: IntervalScores) -> IntervalScores:
+        """The scores with what was said of others like them: what holds them back, or asks less of them."""
+        if not self.verdicts:
+            return scores
+        held_by, relief, why = dict(scores.held_by), dict[int, float](), dict(scores.why)
+        for row, severity in enumerate(scores.severity):
+            if severity < FLOOR:
+                continue
+            score = scores.row(row)
+            if row not in held_by and self._expects(score):
+                held_by[row] = "feedback"
+                why[row] = (*score.why, EXPECTED)
+            elif (less := self._relief(score)) > 0:
+                relief[row] = less
+                why[row] = (*score.why, f"{MISSED} by {less:.3g}")
+        return msgspec.structs.replace(scores, held_by=held_by, relief=relief, why=why)
+
+    def _expects(self, score: Score) -> bool:
+        """Whether someone has said that something like this is expected."""
+        change = None if score.value is None or score.expected is None else score.value - score.expected
+        like = [v for v in self._of("expected", score) if self._covers(v, score.place, change)]
+        if any(_recurs(verdict, score.interval_start, WEEK) for verdict in like):
+            return True
+        days = [verdict.start for verdict in like if _recurs(verdict, score.interval_start, DAY)]
+        return bool(days) and max(days) - min(days) >= OTHER_DAY
+
+    def _relief(self, score: Score) -> float:
+        """How much less is asked of something like this, since others like it were missed."""
+        missed = [
+            verdict
+            for verdict in self._of("missed", score)
+            if self.place_of(verdict) == score.place and _recurs(verdict, score.interval_start, WEEK)
+        ]
+        return RELIEF * len(missed)
+
+    def _of(self, saying: Saying, score: Score) -> Iterator[Verdict]:
+        return (
+            verdict
+            for verdict in self.verdicts.values()
+            if verdict.verdict == saying
+            and verdict.measure == score.measure
+            and verdict.direction in {None, direction(score)}
+            and verdict.end <= score.interval_start
+        )
+
+    def _covers(self, verdict: Verdict, place: Place, change: float | None) -> bool:
+        """Whether a change is one that the verdict speaks of, or has it as a part.
+
+        Not so a part of it: what is said of the total is of no help where an incident is in another place.
+        """
+        said = self.place_of(verdict)
+        if place != said and not (verdict.measure in self._adds_up and _holds(place, said)):
+            return False
+        if change is None or verdict.change is None:
+            return change is verdict.change
+        return abs(change) <= FARTHER * abs(verdict.change)
+
+
+def _holds(place: Place, part: Place) -> bool:
+    return all(value in (None, other) for value, other in zip(place, part, strict=True))
+
+
+def _recurs(verdict: Verdict, start: datetime, period: timedelta) -> bool:
+    """Whether a time lies in the verdict's stretch some whole periods later, or close to it."""
+    since = (start - verdict.start + SLACK) % period
+    return since < verdict.end - verdict.start + 2 * SLACK
