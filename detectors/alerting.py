@@ -20,7 +20,11 @@ BROADER_BY = 2
 #: Members that an alert names; the rest is counted.
 NAMED_MEMBERS = 20
 
-_ENDED: Mapping[Ending, str] = {"over": "over", "new_normal": "the new normal"}
+_ENDED: Mapping[Ending, str] = {
+    "over": "over",
+    "new_normal": "the new normal",
+    "merged": "part of another incident",
+}
 
 
 class Told(msgspec.Struct):
@@ -136,7 +140,8 @@ def _opened(rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly]) -> Aler
         rule=rule.name,
         detector=group.detector,
         group=group.id,
-        revision=1,
+        # What comes back has been told of before: its revisions go on, above all that there were.
+        revision=group.revision + 1 if group.reopened else 1,
         kind="OPENED",
         summary=_summary(group.detector, members, total),
         severity=max(member.severity for member in members),

@@ -1,8 +1,8 @@
 """Chunks of scores → intervals that are whole: of each only what grouping needs to know.
 
 The shards of a detector score an interval each in its own time, and tell it in one chunk or several.
-Of a chunk nothing stays but its anomalies, whether the source had stopped, and the values of series that
-may be what a group is called after: there may be a million others.
+Of a chunk nothing stays but its anomalies, whether the source had stopped, the values of series that may
+be what a group is called after, and of leaves, up to so many, what they were: there may be a million others.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from detectors.bars import FLOOR, Bars
 from detectors.config import Detector
+from detectors.leaf_scores import Leaves, size, take
 from detectors.overlap import level
 from detectors.records import JOINT, IntervalScores, Place, Score, Side
 
@@ -23,8 +24,8 @@ from detectors.records import JOINT, IntervalScores, Place, Score, Side
 #: them say nothing new.
 MOST_ANOMALIES = 20_000
 
-#: Anomalies and values that are kept of all intervals that are not whole. Where a shard is so far behind
-#: that there would be more, each interval keeps its share.
+#: Anomalies and values that are kept of all intervals that are not whole, and as many leaves. Where a shard
+#: is so far behind that there would be more, each interval keeps its share.
 MOST_KEPT = 200_000
 
 #: A measure at a place.
@@ -45,6 +46,9 @@ class Gathered(msgspec.Struct):
     values: dict[SeriesKey, float | None]
     #: Those of them that are not where the last days would have them.
     off: dict[SeriesKey, Side] = {}
+    #: What leaves were: there it is seen which of the anomalies are one fault.
+    #: None where there are too many.
+    leaves: Leaves | None = {}
 
 
 class GathererState(msgspec.Struct):
@@ -109,6 +113,10 @@ class Gatherer:
         keys = ((scores.measures[row], scores.places[row], side) for row, side in scores.off.items())
         interval.off |= {(m, place): side for m, place, side in keys if (m, place) in wanted}
         interval.anomalies += self.anomalies(scores)
+        if interval.leaves is not None:
+            take(interval.leaves, scores)
+            if sum(size(kept.leaves) for kept in self._pending.values() if kept.leaves) > MOST_KEPT:
+                interval.leaves = None
         if len(interval.anomalies) > 2 * MOST_ANOMALIES:
             interval.anomalies = self._foremost(interval.anomalies, MOST_ANOMALIES)
         if sum(len(kept.anomalies) + len(kept.values) for kept in self._pending.values()) > MOST_KEPT:

@@ -15,22 +15,31 @@ from typing import Literal
 
 import msgspec
 
-from detectors.bars import Bars
+from detectors.bars import HIGHEST, Bars
 from detectors.breaches import Breaches, Suspect, direction, is_still_off
+from detectors.causes import relations
 from detectors.config import AlertRule, Detector
+from detectors.courses import Courses, contributions
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
-from detectors.overlap import Overlap, Whereabouts, level
+from detectors.overlap import Whereabouts, level, nested
 from detectors.places import named, series_id
 from detectors.records import Anomaly, AnomalyGroup, Ending, IntervalScores, Place, Score
+from detectors.separating import Cluster, Separator
 
 #: A group closes after so many intervals without an anomaly.
 CLOSE_AFTER = 2
 #: Members that a record names; the rest is counted, up to so many. Then only severer ones take a place.
 NAMED_MEMBERS = 200
 MOST_MEMBERS = 20_000
+#: Places that a record names.
+MOST_PLACES = 20
 #: While what it is called after stays where it was at its worst, a group is not over: a forecast that
 #: has got used to an outage does not end it. After so many intervals that is the new normal.
 HELD_FOR = 24
+#: What comes back within so many intervals of its end is the same incident.
+COOL_DOWN = 6
+#: How much severer a group is that has all of its detector in it.
+ALL_OF_IT = 10.0
 #: What has not lasted for so many intervals is on its way back, and no new normal.
 NORMAL_AFTER = 8
 
@@ -61,6 +70,8 @@ class OpenGroup(msgspec.Struct):
     members: dict[SeriesKey, Member]
     #: The member that it is called after.
     primary: Member
+    reopened: int = 0
+    courses: Courses = msgspec.field(default_factory=Courses)
 
 
 class GrouperState(msgspec.Struct):
@@ -70,6 +81,7 @@ class GrouperState(msgspec.Struct):
     gatherer: GathererState
     open: list[OpenGroup]
     suspects: dict[SeriesKey, Suspect]
+    over: list[OpenGroup] = []
 
 
 class Grouper:
@@ -81,8 +93,10 @@ class Grouper:
         self._breaches = Breaches(detector)
         self._coarsest = detector.monitored[0]
         self._gatherer = Gatherer(detector, self._bars)
-        self._overlap = Overlap(detector.monitored)
+        self._separator = Separator(detector)
         self._open: list[OpenGroup] = []
+        #: Those that ended a short while ago, and may come back.
+        self._over: list[OpenGroup] = []
         #: Anomalies that became members with the last chunk of scores.
         self.joined: list[Anomaly] = []
 
@@ -119,12 +133,13 @@ class Grouper:
         if scores.stopped:
             anomalies = [score for score in anomalies if level(score.place) == self._coarsest]
         found, where = [], self._whereabouts()
-        for cluster in self._overlap.connected(anomalies):
-            places = list(dict.fromkeys(score.place for score in cluster))
-            openers = [s for s in cluster if self._is_severe(s) and (s.stopped or self._breaches.suffices(s))]
-            if openers and where.oldest(places) is None:
+        for cluster in self._separator.separate(anomalies, {}):
+            openers = [
+                s for s in cluster.scores if self._is_severe(s) and (s.stopped or self._breaches.suffices(s))
+            ]
+            if openers and not where.sharing(cluster.places):
                 group = self._start(openers)
-                self._join(group, cluster, places)
+                self._join(group, cluster)
                 found.append(self._record(group, "open"))
         return found
 
@@ -134,18 +149,25 @@ class Grouper:
     def _group(self, interval: Gathered) -> list[AnomalyGroup]:
         anomalies = {(score.measure, score.place): score for score in interval.anomalies}
         severe = list(filter(self._is_severe, interval.anomalies))
+        leaves = interval.leaves or {}
         if interval.stopped:
             # A feed that has stopped is one finding, not one of every series, and is told at once.
             anomalies = {key: s for key, s in anomalies.items() if level(s.place) == self._coarsest}
             opens = {(score.measure, score.place) for score in severe}
+            leaves = {}
         else:
             confirmed = self._breaches.confirmed(severe, interval.values)
             anomalies |= confirmed
             opens = set(confirmed)
-        joined = self._take_in(self._overlap.connected(list(anomalies.values())), opens, interval.end)
+        known = {place for group in self._open for place in group.places}
+        self._over = [g for g in self._over if interval.end - g.end <= COOL_DOWN * self.detector.interval]
+        clusters = self._separator.separate(list(anomalies.values()), leaves, known)
+        joined, told = self._take_in(clusters, opens, interval)
         for group in self._open:
             if group.id in joined:
                 group.quiet = group.held = 0
+                measures = {measure for measure, _ in group.members}
+                group.courses.go_on(interval.start, group.places, measures, leaves, self.detector)
             elif group.held < HELD_FOR and self._is_still_off(group, interval.values):
                 group.quiet, group.held, group.end = 0, group.held + 1, interval.end
             else:
@@ -153,38 +175,53 @@ class Grouper:
         changed = [group for group in self._open if joined.get(group.id)]
         closed = [group for group in self._open if group.quiet >= CLOSE_AFTER]
         self._open = [group for group in self._open if group.quiet < CLOSE_AFTER]
-        told = [self._record(group, "open") for group in changed]
-        return told + [self._record(group, "closed", self._ending(group, interval)) for group in closed]
+        told += [self._record(group, "open") for group in changed]
+        for group in closed:
+            told.append(self._record(group, "closed", self._ending(group, interval)))
+            if told[-1].reason == "over":
+                self._over.append(group)
+        return told
 
     def _take_in(
-        self, clusters: Sequence[Sequence[Score]], opens: Set[SeriesKey], end: datetime
-    ) -> dict[str, bool]:
-        """Add clusters to the groups that they share events with; id of each → whether that is news.
+        self, clusters: Sequence[Cluster], opens: Set[SeriesKey], interval: Gathered
+    ) -> tuple[dict[str, bool], list[AnomalyGroup]]:
+        """Add clusters to the groups that they share events with; `opens` are the series that may open one.
 
-        `opens` are the series that may open a group, `end` is that of the interval.
+        Returns the id of each such group → whether that is news, and those that are now one with another.
         """
         joined: dict[str, bool] = {}
+        merged: list[AnomalyGroup] = []
         if not clusters:
-            return joined
-        where = self._whereabouts()
+            return joined, merged
+        where, now = self._whereabouts(), dict[str, OpenGroup]()
         for cluster in clusters:
-            places = list(dict.fromkeys(score.place for score in cluster))
-            found = where.oldest(places)
-            if found is None and (openers := [s for s in cluster if (s.measure, s.place) in opens]):
-                found = self._start(openers)
-                self._open.append(found)
-            if found is not None:
-                if found.end < end:
-                    where.remove(found, found.places)
-                    found.places = []
-                where.add(found, places)
-                found.end = end
-                news = self._join(found, cluster, places)
-                joined[found.id] = news or joined.get(found.id, False)
-        return joined
+            found = where.sharing(cluster.places)
+            # Where a group has gone that was merged with another in this interval.
+            found = list({(there := now.get(g.id, g)).id: there for g in found}.values())
+            if not found and (openers := [s for s in cluster.scores if (s.measure, s.place) in opens]):
+                found = [self._reopened(cluster) or self._start(openers)]
+                self._open.append(found[0])
+                joined[found[0].id] = True
+                found[0].places = []
+            if not found:
+                continue
+            group = found[0]
+            if group.id not in joined:
+                group.places = []
+            # That places hold one another is no reason to call two groups one.
+            for other in found[1:] if cluster.is_explained else ():
+                merged.append(self._merged(other, group))
+                now = {id_: group if there is other else there for id_, there in now.items()}
+                now[other.id] = group
+                joined.pop(other.id, None)
+                joined[group.id] = True
+            group.end = interval.end
+            news = self._join(group, cluster)
+            joined[group.id] = news or joined.get(group.id, False)
+        return joined, merged
 
     def _whereabouts(self) -> Whereabouts[OpenGroup]:
-        where: Whereabouts[OpenGroup] = Whereabouts(self._overlap)
+        where: Whereabouts[OpenGroup] = Whereabouts(self._separator.overlap)
         for group in self._open:
             where.add(group, group.places)
         return where
@@ -197,15 +234,38 @@ class Grouper:
         primary = Member(worst.place, _anomaly(worst, place), deviation(worst))
         return OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, 0, [], {}, primary)
 
-    def _join(self, group: OpenGroup, cluster: Sequence[Score], places: list[Place]) -> bool:
+    def _reopened(self, cluster: Cluster) -> OpenGroup | None:
+        """The group that ended a short while ago where a cluster is now, open again."""
+        for group in self._over:
+            if any(nested(place, other) for place in group.places for other in cluster.places):
+                self._over.remove(group)
+                group.quiet = group.held = 0
+                group.reopened += 1
+                # It is called after what is off now.
+                group.members = {}
+                return group
+        return None
+
+    def _merged(self, other: OpenGroup, group: OpenGroup) -> AnomalyGroup:
+        """Let a group have what another has, which is over."""
+        self._open.remove(other)
+        for key, member in other.members.items():
+            known = group.members.get(key)
+            if known is None or member.anomaly.severity > known.anomaly.severity:
+                group.members[key] = member
+        group.start = min(group.start, other.start)
+        group.courses.merge(other.courses)
+        return self._record(other, "closed", "merged", merged_into=group.id)
+
+    def _join(self, group: OpenGroup, cluster: Cluster) -> bool:
         """Add the cluster to the group; True if it says something new."""
         news = False
         bar = 0.0
         if len(group.members) >= MOST_MEMBERS:
             bar = min(member.anomaly.severity for member in group.members.values())
         # Several clusters of one interval may join the same group.
-        group.places += places
-        for score in cluster:
+        group.places += [place for place in cluster.places if place not in group.places]
+        for score in cluster.scores:
             key = score.measure, score.place
             known = group.members.get(key)
             if score.severity > (bar if known is None else known.anomaly.severity) or _says_more(
@@ -242,7 +302,11 @@ class Grouper:
         return importance(self.detector, score.measure, score.severity, deviation(score))
 
     def _record(
-        self, group: OpenGroup, status: Literal["open", "closed"], reason: Ending | None = None
+        self,
+        group: OpenGroup,
+        status: Literal["open", "closed"],
+        reason: Ending | None = None,
+        merged_into: str | None = None,
     ) -> AnomalyGroup:
         group.revision += 1
         members = sorted(group.members.values(), key=self._rank, reverse=True)
@@ -250,6 +314,8 @@ class Grouper:
         if len(members) > MOST_MEMBERS:
             members = members[:MOST_MEMBERS]
             group.members = {(member.anomaly.measure, member.place): member for member in members}
+        courses, detector = group.courses.of, self.detector
+        breadth = group.courses.breadth(detector)
         return AnomalyGroup(
             id=group.id,
             detector=self.detector.name,
@@ -257,26 +323,34 @@ class Grouper:
             status=status,
             start=group.start,
             end=group.end,
-            severity=members[0].anomaly.severity,
+            severity=round(min(HIGHEST, members[0].anomaly.severity + ALL_OF_IT * breadth), 1),
             primary=members[0].anomaly,
             members=[member.anomaly for member in members],
             members_total=len(members),
             reason=reason,
+            merged_into=merged_into,
+            reopened=group.reopened,
+            places=[named(detector.dimensions, place) for place in group.places[:MOST_PLACES]],
+            breadth=round(breadth, 3),
+            contributions=contributions(detector, courses, group.members),
+            relations=relations(detector, courses, members[0].anomaly.measure),
+            totals={measure: round(course.away, 4) for measure, course in courses.items() if course.away},
         )
 
     def save(self) -> GrouperState:
         """The state as it is stored."""
         suspects = self._breaches.suspects
-        return GrouperState(self.detector.dimensions, self._gatherer.save(), self._open, suspects)
+        return GrouperState(self.detector.dimensions, self._gatherer.save(), self._open, suspects, self._over)
 
     def load(self, state: GrouperState) -> None:
         """Go on from a stored state; groups of other dimensions can only end."""
-        self._open = state.open
+        self._open, self._over = state.open, state.over
         self._gatherer.load(state.gatherer)
         self._breaches.suspects = state.suspects
         if state.dimensions != self.detector.dimensions:
             self._gatherer.dismiss()
             self._breaches.suspects = {}
+            self._over = []
             for group in self._open:
                 group.places = []
 

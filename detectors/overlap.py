@@ -30,6 +30,25 @@ def level(place: Place) -> tuple[bool, ...]:
     return tuple([value is not None for value in place])
 
 
+def shares(place: Place, other: Place) -> bool:
+    """Whether there are leaves in both of two places.
+
+    >>> shares(("web", None), (None, "DE")), shares(("web", None), ("app", "DE"))
+    (True, False)
+    """
+    return all(a is None or b is None or a == b for a, b in zip(place, other, strict=True))
+
+
+def nested(place: Place, other: Place) -> bool:
+    """Whether one of two places holds the other.
+
+    >>> nested(("web", None), ("web", "DE")), nested(("web", None), (None, "DE"))
+    (True, False)
+    """
+    pairs = list(zip(place, other, strict=True))
+    return all(a is None or a == b for a, b in pairs) or all(b is None or a == b for a, b in pairs)
+
+
 class Overlap:
     """Which of the places at some levels hold which.
 
@@ -89,18 +108,11 @@ class Whereabouts(Generic[G]):
             for outer in self._overlap.holders(place):
                 self._within[outer][group.id] = group
 
-    def remove(self, group: G, places: Iterable[Place]) -> None:
-        """A group is at none of these places any more, which were all there were."""
-        for place in places:
-            self._at[place].pop(group.id, None)
-            for outer in self._overlap.holders(place):
-                self._within[outer].pop(group.id, None)
-
-    def oldest(self, places: Iterable[Place]) -> G | None:
-        """The oldest group that shares events with one of the places."""
+    def sharing(self, places: Iterable[Place]) -> list[G]:
+        """The groups that share events with one of the places, the oldest first."""
         found: dict[str, G] = {}
         for place in places:
             found |= self._within.get(place, {})
             for outer in self._overlap.holders(place):
                 found |= self._at.get(outer, {})
-        return min(found.values(), key=lambda group: self._age[group.id], default=None)
+        return sorted(found.values(), key=lambda group: self._age[group.id])

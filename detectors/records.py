@@ -32,8 +32,12 @@ Side = Literal["above", "below"]
 #: What keeps a surprising score from opening a group: a rule of its measure, a calendar, or what people said.
 HeldBy = Literal["direction", "minimum_change", "minimum_volume", "missing", "calendar", "feedback"]
 
-#: How a group ends: its values are as before, or people have to live with what they are now.
-Ending = Literal["over", "new_normal"]
+#: How a group ends: its values are as before, or people have to live with what they are now; or it turned out
+#: to be one with another.
+Ending = Literal["over", "new_normal", "merged"]
+
+#: What a measure has to do with an incident.
+Role = Literal["cause", "effect", "related"]
 
 #: In the place of a measure: how unusual all measures of a place are together.
 JOINT = "(joint)"
@@ -222,6 +226,27 @@ class Anomaly(msgspec.Struct, frozen=True):
     relief: float = 0.0
 
 
+class Contribution(msgspec.Struct, frozen=True):
+    """How many series of a measure are in a group, and what values of each dimension contribute."""
+
+    measure: str
+    series: int
+    #: Dimension → its values, the largest first → 0 to 100, together 100.
+    shares: dict[str, dict[str, int]]
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """What a measure of a group has to do with the one that it began with."""
+
+    measure: str
+    #: `related`: they are off together, and which of them causes the other is not known.
+    role: Role
+    #: How much of the effect the cause explains, 0 to 100; None where that is not known.
+    share: int | None = None
+    #: After how many intervals it followed.
+    lag: int = 0
+
+
 class AnomalyGroup(msgspec.Struct, frozen=True):
     """Anomalies of one detector that belong together: one incident.
 
@@ -244,6 +269,20 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     members_total: int
     #: Why a group is closed.
     reason: Ending | None = None
+    #: The id of the group that it is one with.
+    merged_into: str | None = None
+    #: How often it was closed and opened again: what comes back soon is the same incident.
+    reopened: int = 0
+    #: Where it is, as far as leaves say so: dimension values, none for the total.
+    places: list[dict[str, str]] = []
+    #: 0 to 1: how much of the detector is in it.
+    breadth: float = 0.0
+    #: What contributed to it, by measure.
+    contributions: list[Contribution] = []
+    #: What the measures have to do with each other, the cause first.
+    relations: list[Relation] = []
+    #: Measure → how much was missing (below 0) or too much in all its intervals, of what can be added up.
+    totals: dict[str, float] = {}
 
 
 class Alert(msgspec.Struct, frozen=True):

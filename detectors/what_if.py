@@ -1,7 +1,7 @@
 """What if: the same scores, told from other severities on.
 
 Groups open where a rule asks for them: so each threshold is grouped by itself. Of the scores of an
-interval only the few rows are looked at that could matter at any of them.
+interval only the few rows are looked at that could matter at any of them, and the leaves if there are such.
 """
 
 from __future__ import annotations
@@ -48,6 +48,9 @@ class WhatIf:
         if ever:
             keys = enumerate(zip(scores.measures, scores.places, strict=True))
             severe |= {row for row, key in keys if key in ever}
+        if severe:
+            # By the leaves it is seen which of the severe rows are one fault.
+            severe |= {row for row, place in enumerate(scores.places) if None not in place}
         return selected(scores, sorted(severe))
 
 

@@ -16,6 +16,7 @@ from detectors.chunks import chunked
 from detectors.config import AlertRule
 from detectors.gathering import MOST_ANOMALIES, MOST_KEPT
 from detectors.grouping import Grouper, GrouperState
+from detectors.leaf_scores import size
 from detectors.places import shard_of
 from detectors.records import AnomalyGroup, IntervalScores, Place, utc
 from tests.detectors.builders import MINUTE, detector, ms, scores
@@ -149,7 +150,7 @@ def test_what_other_shards_have_begun_is_grouped_as_it_is(before: int) -> None:
     assert shop.open == 1
 
 
-def test_of_series_that_are_well_nothing_is_kept() -> None:
+def test_of_series_that_are_well_only_what_leaves_were_is_kept() -> None:
     shop = grouper()
     many: dict[tuple[str, Place], Row] = {("orders", (f"p{n}", "DE")): {"severity": 5.0} for n in range(1000)}
     chunks = told(0, {**FAULT, **many})
@@ -159,7 +160,9 @@ def test_of_series_that_are_well_nothing_is_kept() -> None:
     (pending,) = shop.save().gatherer.pending
     assert len(pending.anomalies) <= 2
     assert pending.values == {}
-    assert len(state.encode(shop.save())) < 2_000
+    assert pending.leaves is not None
+    assert size(pending.leaves) <= 1000 + len(FAULT)
+    assert len(state.encode(shop.save())) < 40_000
 
 
 @pytest.mark.parametrize("value", [5.0, None])

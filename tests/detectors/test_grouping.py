@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -10,7 +11,15 @@ import pytest
 
 from detectors import state
 from detectors.config import AlertRule, Measure
-from detectors.grouping import HELD_FOR, MOST_MEMBERS, NAMED_MEMBERS, Grouper, GrouperState, shortened
+from detectors.grouping import (
+    COOL_DOWN,
+    HELD_FOR,
+    MOST_MEMBERS,
+    NAMED_MEMBERS,
+    Grouper,
+    GrouperState,
+    shortened,
+)
 from detectors.records import AnomalyGroup, IntervalScores, Place
 from tests.detectors.builders import MINUTE, detector, ms, scores
 
@@ -31,7 +40,7 @@ FAULT: Rows = {
     ("orders", GERMANY): {"severity": 80.0, "value": 300.0, "expected": 400.0, "scale": 19.0},
     ("orders", WEB_DE): {"severity": 95.0, "value": 0.0, "expected": 100.0, "scale": 10.0},
     ("revenue", WEB_DE): {"severity": 90.0, "value": 0.0, "expected": 5000.0, "scale": 500.0},
-    ("orders", APP_FR): 10.0,
+    ("orders", APP_FR): {"severity": 10.0, "value": 98.0},
 }
 
 
@@ -68,6 +77,84 @@ def test_a_fault_and_its_roll_ups_in_several_measures_are_one_group() -> None:
     ]
     assert (group.status, group.revision, group.severity, group.members_total) == ("open", 1, 95.0, 5)
     assert (group.start, group.end) == (quiet(0).interval_start, quiet(0).interval_end)
+
+
+def leaves(**values: float) -> dict[tuple[str, Place], Any]:
+    """Orders in three markets on two platforms, 100 expected each; severe where they are far from that."""
+    rows: dict[tuple[str, Place], Any] = {}
+    for platform, market in product(("web", "app"), ("DE", "FR", "UK")):
+        value = values.get(f"{platform}_{market.lower()}", 101.0)
+        rows["orders", (platform, market)] = {
+            "value": value,
+            "severity": 95.0 if abs(value - 100) > 20 else 3.0,
+            "scale": 10.0,
+        }
+    return rows
+
+
+def test_what_holds_two_faults_does_not_make_them_one() -> None:
+    off = {"severity": 90.0, "value": 420.0, "expected": 600.0, "scale": 25.0}
+    half = {"severity": 85.0, "value": 210.0, "expected": 300.0, "scale": 18.0}
+    rows = leaves(web_de=10.0, app_fr=10.0) | {
+        ("orders", TOTAL): off,
+        ("orders", WEB): half,
+        ("orders", APP): half,
+    }
+
+    groups = grouper(70).group(scores("12:00", rows))
+
+    groups = sorted(groups, key=lambda group: group.places[0]["marketplace"])
+    assert [group.places for group in groups] == [
+        [{"platform": "web", "marketplace": "DE"}],
+        [{"platform": "app", "marketplace": "FR"}],
+    ]
+    # What holds both is a member of one of them.
+    assert sum(group.members_total for group in groups) == 5
+    assert {"platform": "web"} in [member.dimensions for member in groups[0].members]
+    assert {"platform": "app"} in [member.dimensions for member in groups[1].members]
+
+
+def test_two_faults_in_one_platform_are_two_where_the_rest_of_it_is_well() -> None:
+    rows = leaves(web_de=10.0) | {("orders", ("web", m)): {"value": 100.0, "scale": 10.0} for m in "abcdefgh"}
+    rows["orders", ("web", "UK")] = rows["orders", WEB_DE]
+    rows["orders", WEB] = {"severity": 90.0, "value": 900.0, "expected": 1100.0, "scale": 33.0}
+
+    assert len(grouper(70).group(scores("12:00", rows))) == 2
+
+
+@pytest.mark.parametrize("uk", [20.0, 50.0])
+def test_a_platform_that_is_off_as_a_whole_is_one_fault_however_uneven(uk: float) -> None:
+    rows = leaves(web_de=10.0, web_fr=35.0, web_uk=uk)
+    rows |= {
+        ("orders", place): {"severity": 90.0, "value": 500.0, "expected": 600.0} for place in (TOTAL, WEB)
+    }
+
+    (group,) = grouper(70).group(scores("12:00", rows))
+
+    assert (group.places, group.members_total) == ([{"platform": "web"}], 5)
+
+
+def test_a_fault_between_monitored_levels_is_one() -> None:
+    shop = detector(dimensions=("platform", "marketplace", "device"))
+    rows: dict[tuple[str, Place], Any] = {}
+    for platform, market, device in product(("web", "app"), ("DE", "FR"), "abcd"):
+        is_off = (platform, market) == ("web", "DE")
+        rows["orders", (platform, market, device)] = {
+            "value": 20.0 if is_off else 99.0, "severity": 95.0 if is_off else 3.0, "scale": 10.0
+        }  # fmt: skip
+
+    told = msgspec.structs.replace(scores("12:00", rows), dimensions=shop.dimensions)
+    (group,) = Grouper(shop, []).group(told)
+
+    assert group.places == [{"platform": "web", "marketplace": "DE"}]
+    assert group.members_total == 4
+    (orders,) = group.contributions
+    assert (orders.series, orders.shares["platform"], orders.shares["marketplace"]) == (
+        4,
+        {"web": 100},
+        {"DE": 100},
+    )
+    assert orders.shares["device"] == {"a": 25, "b": 25, "c": 25, "d": 25}
 
 
 def test_two_faults_that_share_no_events_are_two_groups() -> None:
@@ -404,15 +491,48 @@ def test_what_a_day_takes_through_the_band_of_before_is_no_less_the_new_normal(
     assert [[group.reason for group in groups] for groups in told] == [[], [reason]]
 
 
-def test_what_comes_after_the_end_is_another_group() -> None:
+@pytest.mark.parametrize(("after", "is_same"), [(3, True), (COOL_DOWN, True), (COOL_DOWN + 1, False)])
+def test_what_comes_back_soon_after_the_end_is_the_same_group(after: int, is_same: bool) -> None:
     shop = grouper(70)
     (first,) = shop.group(scores("12:00", {("orders", WEB): 90.0}))
+    for minute in range(1, after):
+        shop.group(quiet(minute))
+
+    shop = reloaded(shop, 70.0)
+    (second,) = shop.group(scores(ms("12:00") + after * MINUTE, {("orders", WEB_DE): 80.0}))
+
+    assert (second.id == first.id) == is_same
+    assert (second.revision, second.reopened, second.start == first.start) == (
+        (3, 1, True) if is_same else (1, 0, False)
+    )
+
+
+def test_what_is_elsewhere_does_not_reopen_a_group() -> None:
+    shop = grouper(70)
+    (first,) = shop.group(scores("12:00", {("orders", WEB_DE): 90.0}))
     shop.group(quiet(1))
     shop.group(quiet(2))
 
-    (second,) = shop.group(scores("12:03", {("orders", WEB): 90.0}))
+    (second,) = shop.group(scores("12:03", {("orders", APP_FR): 90.0}))
 
     assert second.id != first.id
+
+
+def test_groups_that_turn_out_to_be_one_are_merged_and_the_older_goes_on() -> None:
+    shop = grouper(70)
+    (first,) = shop.group(scores("12:00", leaves(web_de=10.0)))
+    (second,) = shop.group(scores("12:01", leaves(web_de=10.0, web_fr=8.0)))
+    assert first.id != second.id
+    worse = {**leaves(web_de=10.0, web_fr=9.0, web_uk=9.0), ("orders", WEB): {"severity": 90.0}}
+
+    closed, kept = shop.group(scores("12:02", worse))
+
+    assert (closed.id, closed.status, closed.reason, closed.merged_into) == (
+        second.id, "closed", "merged", first.id,
+    )  # fmt: skip
+    assert (kept.id, kept.status, kept.places) == (first.id, "open", [{"platform": "web"}])
+    assert {"platform": "web", "marketplace": "FR"} in [member.dimensions for member in kept.members]
+    assert shop.open == 1
 
 
 def test_the_worst_open_group_is_known() -> None:
@@ -479,7 +599,8 @@ def test_a_replay_and_a_restart_anywhere_give_the_same_groups() -> None:
     ]
     shop = grouper(70)
     once = [group for each in told for group in shop.group(each)]
-    assert len({group.id for group in once}) == 4
+    assert len({group.id for group in once}) == 2
+    assert [group.reopened for group in once if group.status == "open"][-1] == 1
 
     again, pieces = grouper(70), []
     for each in told:

@@ -1,0 +1,80 @@
+"""Which measure of an incident caused which, as far as that can be known.
+
+A direction is claimed only where the configuration gives it, by a funnel or a ratio, and only where the later
+measure is as it has to be, given the earlier one. All else is off together: related.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from detectors.config import Detector
+from detectors.courses import Course
+from detectors.records import JOINT, Relation, Role
+
+#: A measure is as another one makes it: so many standard errors from that at most, or such a share of itself.
+AS_GIVEN, ABOUT = 2.5, 0.3
+#: A cause may be seen so many intervals later than its effect.
+LATEST = 1
+
+
+def relations(detector: Detector, courses: Mapping[str, Course], primary: str) -> list[Relation]:
+    """What the measures of a group have to do with each other, the one that it began with first."""
+    of = {measure: course for measure, course in courses.items() if measure != JOINT}
+    if len(of) < 2:
+        return []
+    caused = {measure: cause for measure in of if (cause := _cause(detector, of, measure)) is not None}
+    roots = [measure for measure in of if measure not in caused]
+    order = {measure.name: n for n, measure in enumerate(detector.measures)}
+    own = _root(primary, caused)
+
+    def rank(measure: str) -> tuple[object, ...]:
+        effects = sum(_root(other, caused) == measure for other in of)
+        return of[measure].began, measure != own, -effects, order.get(measure, len(order))
+
+    first = min(roots, key=rank)
+    told = []
+    for measure in sorted(of, key=lambda m: (m != first, of[m].began, order.get(m, len(order)))):
+        lag = (of[measure].began - of[first].began) // detector.interval
+        if measure == first:
+            role: Role = "cause" if any(_root(m, caused) == first for m in caused) else "related"
+            told.append(Relation(measure, role))
+        elif _root(measure, caused) == first:
+            told.append(Relation(measure, "effect", caused[measure][1], lag))
+        else:
+            told.append(Relation(measure, "related", None, lag))
+    return told
+
+
+def _root(measure: str, caused: Mapping[str, tuple[str, int]]) -> str:
+    while measure in caused:
+        measure = caused[measure][0]
+    return measure
+
+
+def _cause(detector: Detector, of: Mapping[str, Course], measure: str) -> tuple[str, int] | None:
+    """The measure that makes another one what it is, and how much of it it explains; None where none does."""
+    found = []
+    mine = of[measure]
+    for cause, sign in _declared(detector, measure):
+        if cause not in of:
+            continue
+        theirs = of[cause]
+        if theirs.began > mine.began + LATEST * detector.interval or not mine.shift:
+            continue
+        explained = sign * theirs.shift
+        error = (mine.error**2 + theirs.error**2) ** 0.5
+        off = abs(mine.shift - explained)
+        if mine.shift * explained > 0 and (off <= AS_GIVEN * error or off <= ABOUT * abs(mine.shift)):
+            found.append((off, cause, round(100 * min(1.0, explained / mine.shift))))
+    return min(found)[1:] if found else None
+
+
+def _declared(detector: Detector, measure: str) -> Iterator[tuple[str, int]]:
+    """What may cause a measure, by the configuration; -1 where one grows as the other falls."""
+    if measure in detector.funnel:
+        before = detector.funnel[: detector.funnel.index(measure)]
+        yield from ((cause, 1) for cause in before)
+    ratio = next((m.ratio for m in detector.measures if m.name == measure), None)
+    if ratio is not None:
+        yield from ((ratio[0], 1), (ratio[1], -1))

@@ -1,0 +1,164 @@
+"""The course of a measure through a group: when it began, how far off it is, what contributes to that.
+
+All intervals of the group add up, so that a later one makes what is known surer. Only leaves inside of the
+group's places count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+import numpy as np
+
+from detectors.config import Detector
+from detectors.leaf_scores import LeafScores
+from detectors.overlap import shares
+from detectors.records import Contribution, Place
+
+#: Values of a dimension that are kept: of more, those that contribute most.
+MOST_VALUES = 200
+
+
+class Course(msgspec.Struct):
+    """A measure in a group."""
+
+    #: Start of its first anomalous interval.
+    began: datetime
+    #: Its leaves: sum of their weights, and of these times how far off each is, as a share of its forecast.
+    weight: float = 0.0
+    weighted: float = 0.0
+    #: What all its leaves have in common is that much off at times, as a share.
+    wobble: float = 0.0
+    #: How much is missing or too much.
+    away: float = 0.0
+    #: 0 to 1: how many of its leaves are in the group; of one leaf alone that says nothing.
+    breadth: float = 0.0
+    #: Of each dimension, value → how much is missing or too much there.
+    values: list[dict[str, float]] = []
+
+    @property
+    def shift(self) -> float:
+        """How far off it is, as a share of what was expected."""
+        return self.weighted / self.weight if self.weight else 0.0
+
+    @property
+    def error(self) -> float:
+        """One standard error of that."""
+        return float((1 / self.weight + self.wobble**2) ** 0.5) if self.weight else np.inf
+
+    def add(self, other: Course) -> None:
+        """Add that of a group which is one with this."""
+        self.began = min(self.began, other.began)
+        self.weight += other.weight
+        self.weighted += other.weighted
+        self.away += other.away
+        self.breadth = min(1.0, self.breadth + other.breadth)
+        self.values = self.values or [{} for _ in other.values]
+        for mine, theirs in zip(self.values, other.values, strict=False):
+            for value, away in theirs.items():
+                mine[value] = mine.get(value, 0.0) + away
+
+
+class Courses(msgspec.Struct):
+    """The measures of a group."""
+
+    of: dict[str, Course] = {}
+
+    def go_on(
+        self,
+        start: datetime,
+        places: Sequence[Place],
+        measures: Collection[str],
+        leaves: Mapping[str, LeafScores],
+        detector: Detector,
+    ) -> None:
+        """Add an interval: what these measures are at these places."""
+        additive = {
+            m.name for m in detector.additive if m.aggregation in ("count", "sum", "rate", "distinct")
+        }
+        for measure in sorted(measures):
+            course = self.of.setdefault(measure, Course(start, values=[{} for _ in detector.dimensions]))
+            if measure in leaves:
+                _add(course, leaves[measure], places, adds_up=measure in additive)
+
+    def merge(self, others: Courses) -> None:
+        """Add those of a group which is one with this."""
+        for measure, course in others.of.items():
+            if measure in self.of:
+                self.of[measure].add(course)
+            else:
+                self.of[measure] = course
+
+    def breadth(self, detector: Detector) -> float:
+        """0 to 1: how much of a detector is in the group."""
+        return sum(course.breadth for course in self.of.values()) / len(detector.measures)
+
+
+def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up: bool) -> None:
+    rows = [n for n, leaf in enumerate(leaves.places) if any(shares(leaf, place) for place in places)]
+    if not rows:
+        return
+    value, expected, scale = (column[rows] for column in leaves.arrays())
+    base = np.maximum(np.abs(expected), scale)
+    weight, away = (base / scale) ** 2, value - expected
+    course.weight += float(weight.sum())
+    course.weighted += float((weight * away / base).sum())
+    course.wobble = leaves.wobble
+    course.breadth = max(course.breadth, (len(rows) - 1) / max(1, len(leaves.places) - 1))
+    if adds_up:
+        course.away += float(away.sum())
+    else:
+        # Leaves with more volume have smaller errors: so means and ratios weigh as much as they do together.
+        away = away / scale**2 / float((1 / scale**2).mean())
+    for dimension, known in enumerate(course.values):
+        for row, amount in zip(rows, away.tolist(), strict=True):
+            named = leaves.places[row][dimension]
+            if named is not None:
+                known[named] = known.get(named, 0.0) + amount
+        if len(known) > MOST_VALUES:
+            most = sorted(known, key=lambda named: -abs(known[named]))[:MOST_VALUES]
+            course.values[dimension] = {named: known[named] for named in most}
+
+
+def contributions(
+    detector: Detector, courses: Mapping[str, Course], members: Collection[tuple[str, Place]]
+) -> list[Contribution]:
+    """What contributed to a group, by measure in their order."""
+    told = []
+    for measure in detector.measures:
+        mine = [place for name, place in members if name == measure.name]
+        if not mine:
+            continue
+        leaves = sum(None not in place for place in mine)
+        values = courses[measure.name].values if measure.name in courses else []
+        shares = {
+            dimension: percentages(of)
+            for dimension, of in zip(detector.dimensions, values, strict=False)
+            if of
+        }
+        told.append(
+            Contribution(measure.name, leaves or len(mine), {d: of for d, of in shares.items() if of})
+        )
+    return told
+
+
+def percentages(amounts: Mapping[str, float]) -> dict[str, int]:
+    """Whole shares of the sum of all amounts, each without its sign: they sum to 100, the largest first.
+
+    >>> percentages({"web": -20.0, "app": 10.0, "tv": 0.0})
+    {'web': 67, 'app': 33}
+    >>> percentages({"web": 0.0})
+    {}
+    """
+    whole = sum(map(abs, amounts.values()))
+    if not whole:
+        return {}
+    exact = {name: 100 * abs(amount) / whole for name, amount in amounts.items()}
+    shares = {name: int(share) for name, share in exact.items()}
+    # The largest remainders get what is left.
+    left = sorted(exact, key=lambda name: (shares[name] - exact[name], name))[: 100 - sum(shares.values())]
+    for name in left:
+        shares[name] += 1
+    return {name: shares[name] for name in sorted(exact, key=lambda n: (-exact[n], n)) if shares[name]}

@@ -1,0 +1,90 @@
+"""Anomalies of an interval → clusters: those of one fault together, however many roll-ups show it.
+
+A total that is off because of what happens in two of its leaves is no reason to call both one incident. So an
+anomaly belongs to the element that explains the most of it, and elements that share events are one fault.
+Where leaves say nothing, anomalies belong together whose places hold one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import msgspec
+
+from detectors.config import Detector
+from detectors.elements import Element, Scan, levels
+from detectors.leaf_scores import LeafScores
+from detectors.overlap import Overlap, shares
+from detectors.records import Place, Score
+
+
+class Cluster(msgspec.Struct):
+    """The anomalies of one fault."""
+
+    scores: list[Score]
+    #: Where it is: what joins shares events with these.
+    places: list[Place]
+    #: Whether leaves say so, and not only that some places hold others.
+    is_explained: bool = False
+
+
+class Separator:
+    """Tells the faults of a detector apart."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._monitored = frozenset(detector.monitored)
+        every = {*levels(len(detector.dimensions)), *detector.monitored}
+        self._levels = sorted(every, key=lambda kept: (sum(kept), kept))
+        self.overlap = Overlap(self._levels)
+
+    def separate(
+        self,
+        anomalies: Sequence[Score],
+        leaves: Mapping[str, LeafScores],
+        known: Collection[Place] = (),
+    ) -> list[Cluster]:
+        """The clusters of the anomalies of an interval; groups are already at `known` places."""
+        off: dict[str, set[Place]] = {}
+        for score in anomalies:
+            off.setdefault(score.measure, set()).add(score.place)
+        elements: list[Element] = []
+        explaining: dict[tuple[str, Place], Place] = {}
+        for measure, places in off.items():
+            if len(anomalies) > 1 and measure in leaves and leaves[measure].places:
+                scan = Scan(leaves[measure], self._monitored, places | set(known), self._levels)
+                elements += scan.elements
+                explaining |= {(measure, place): of for place, of in scan.explaining(places).items()}
+        faults = _faults(elements)
+        found: dict[Place, Cluster] = {}
+        left = []
+        for score in anomalies:
+            place = explaining.get((score.measure, score.place)) or _sharing(score.place, faults)
+            if place is None:
+                left.append(score)
+                continue
+            cluster = found.setdefault(faults[place], Cluster([], [], is_explained=True))
+            cluster.scores.append(score)
+            if place not in cluster.places:
+                cluster.places.append(place)
+        clusters = list(found.values())
+        for scores in self.overlap.connected(left):
+            clusters.append(Cluster(scores, list(dict.fromkeys(score.place for score in scores))))
+        return clusters
+
+
+def _faults(elements: Sequence[Element]) -> dict[Place, Place]:
+    """Element → the clearest of its fault; the clearest element first.
+
+    One that shares events with several faults is a weaker echo of them, and joins the clearest.
+    """
+    faults: dict[Place, Place] = {}
+    for element in sorted(elements, key=lambda element: -element.strength):
+        if element.place not in faults:
+            known = _sharing(element.place, faults)
+            faults[element.place] = element.place if known is None else faults[known]
+    return faults
+
+
+def _sharing(place: Place, others: Collection[Place]) -> Place | None:
+    """The first of other places that shares events with a place."""
+    return next((other for other in others if shares(place, other)), None)
