@@ -75,12 +75,13 @@ def localise(actual: Numbers, expected: Numbers, errors: Errors) -> Localisation
         start = _best(seen, levels, limits)
         if start is None or len(found) == MOST_ELEMENTS:
             break
-        rest = seen.rest_of(*start)
+        unusuals = [seen.evidence(level).unusual for level in levels]
+        rest = seen.rest_without(start[0].of_leaf == start[1])
         place = _narrowed(seen, rest, *start)
         leaves = inside(levels, place)
         number = levels.number(tuple(sorted(place)))
         level = next(level for n, level in enumerate(levels) if n == number)
-        unusual = float(seen.evidence(level).unusual[level.of_leaf[leaves.argmax()]])
+        unusual = float(unusuals[number][level.of_leaf[leaves.argmax()]])
         if unusual >= limits[number]:
             is_sure |= unusual >= sure[number]
             direction = float(seen.weight[leaves] @ rest[leaves])

@@ -32,6 +32,8 @@ WOBBLE, WOBBLE_INTERVALS, LEAST_WOBBLE = 0.15, 12.0, 0.1
 GUESSED = 1.5
 NEVER = 1e9
 GUESSED_LEAST = 0.01
+#: By how much more, in logarithms, where one interval has taught.
+FITTED = 4.0
 #: How many spreads beyond what is usual a place must be: once something is wrong for sure, less is asked.
 SURE, ALSO = 4.0, 3.2
 
@@ -135,7 +137,9 @@ class Errors:
             pooled = _pooled(variance)
             shrunk = (self.intervals * variance + OTHERS * pooled) / (self.intervals + OTHERS)
             shared.append(np.sqrt(np.maximum(shrunk, LEAST**2)))
-        limits = np.exp(self._peaks + spreads * self._wobbles) if self._gauged else self._no_limits
+        # What has been learnt fits the intervals that taught it better than the next one.
+        margin = spreads * self._wobbles + FITTED / max(1, self._gauged)
+        limits = np.exp(self._peaks + margin) if self._gauged else self._no_limits
         return Usual(np.exp(self._log_scale), self._power, self._leaves, means, shared, limits)
 
     def chance(self, level: int, unusual: float) -> float:

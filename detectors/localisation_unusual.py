@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.localisation_levels import Level, Levels, Numbers
 
+TINY = 1e-12
 #: Passes over the dimensions until shared errors have settled.
 PASSES = 3
 #: No shared error takes all of a value.
@@ -35,6 +36,11 @@ class Usual:
     #: Level → how unusual a place of it must be, so that it is not thought to be usual.
     limits: Numbers
 
+    @property
+    def least(self) -> float:
+        """What is expected of a leaf at least, or there would be no ratio: it would stray by all of that."""
+        return float(max(TINY, self.scale ** (1 / (2 - min(self.power, 1.9)))))
+
 
 class Evidence(NamedTuple):
     """What the places of a level show: the size of a fault is `sums / weights`, relative to the expected."""
@@ -50,21 +56,17 @@ class Evidence(NamedTuple):
         return self.sums**2 / (2 * self.weights + TINY)
 
 
-TINY = 1e-12
-
-
 class Unusual:
     """The leaves of an interval, and what is left of them when shared errors are taken off."""
 
     def __init__(self, levels: Levels, usual: Usual, actual: Numbers, expected: Numbers) -> None:
         self.levels, self._usual = levels, usual
-        # Of an event where none was expected, say one was: there is no ratio to nothing.
-        size = np.maximum(expected, 1.0)
+        floored = size = np.maximum(expected, usual.least)
         for level, mean in zip(levels.singles, usual.means, strict=True):
             size = size * (1 + mean)[level.of_leaf]
         # Where far more came than was expected, the expectation is no measure of the variance.
         variance = usual.scale * np.maximum(size, (size + actual) / 2) ** usual.power * usual.leaves
-        self._ratio = 1 + (actual - expected * (size / np.maximum(expected, 1.0))) / size
+        self._ratio = 1 + (actual - expected * (size / floored)) / size
         #: How much each leaf says of a relative error.
         self.weight = size * size / variance
         self.take_off_shared()
@@ -97,12 +99,13 @@ class Unusual:
         variance = weights * (1 + self._usual.spreads[n] ** 2 * weights)
         return Evidence(sums, weights, np.abs(sums) / np.sqrt(variance + TINY))
 
-    def rest_of(self, level: Level, place: int) -> Numbers:
-        """The rest, were there no shared error of this value: for places of one dimension."""
-        if len(level.dimensions) > 1:
-            return self.rest
-        own = self.shared[level.dimensions[0]][place]
-        return np.where(level.of_leaf == place, (1 + self.rest) * (1 + own) - 1, self.rest)
+    def rest_without(self, leaves: NDArray[np.bool_]) -> Numbers:
+        """What is left of all leaves when these say nothing of shared errors."""
+        weight = self.weight
+        self.leave_out(leaves)
+        self.take_off_shared()
+        self.weight = weight
+        return self.rest
 
     def leave_out(self, leaves: NDArray[np.bool_]) -> None:
         """Look no more at leaves that are explained."""
