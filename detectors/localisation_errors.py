@@ -28,10 +28,12 @@ UNKNOWN, LEAST = 0.5, 1e-3
 #: The spread of the logarithm of what is most unusual, as it commonly is, and for how many intervals
 #: that counts; no smaller one is believed.
 WOBBLE, WOBBLE_INTERVALS, LEAST_WOBBLE = 0.15, 12.0, 0.1
-#: Without a past: how much more unusual than normal errors the most unusual ordinary place may be.
+#: Without a past: how much more unusual than normal errors the most unusual ordinary place may be, as if that
+#: had been seen in so many intervals; the least error that values are thought to share; what is never seen.
 GUESSED = 1.5
-NEVER = 1e9
+GUESSED_INTERVALS = 24
 GUESSED_LEAST = 0.01
+NEVER = 1e9
 #: By how much more, in logarithms, where one interval has taught.
 FITTED = 4.0
 #: How many spreads beyond what is usual a place must be: once something is wrong for sure, less is asked.
@@ -123,7 +125,7 @@ class Errors:
         self._peaks = np.full(len(self.levels), np.log(NEVER))
         self._peaks[:singles] = np.log(GUESSED * np.sqrt(2 * np.log(counts + 1)))
         self._peak_squares = self._peaks**2
-        self._gauged = 1
+        self._gauged = GUESSED_INTERVALS
 
     def usual(self, spreads: float) -> Usual:
         """What is usual, with limits so many spreads beyond it."""
