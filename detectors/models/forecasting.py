@@ -103,6 +103,7 @@ class _Tails(Tails):
     threshold: Two
     excess: Two
     exceeded: Two
+    recent: Two
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Forecasting(Parted, ABC):
     def __init__(self, interval_seconds: float) -> None:
         self._points_a_day = DAY / interval_seconds
         self._state = _State()
-        self._tails = _Tails(self._points_a_day, LEAST_TYPICAL)
+        self._tails = _Tails(self._points_a_day, LEAST_TYPICAL, np.ones_like(LEAST_TYPICAL))
         super().__init__({"series": self._state, "tails": self._tails})
 
     @abstractmethod

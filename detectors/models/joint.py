@@ -20,7 +20,7 @@ from river.anomaly import HalfSpaceTrees
 
 from detectors.models.base import HIGHEST
 from detectors.models.seasons import DAY
-from detectors.models.tails import BELIEVED, MEMORY, PRIOR, RATE
+from detectors.models.tails import BELIEVED
 
 TREES, HEIGHT, SEED = 12, 7, 20
 #: Standard deviations that are half-way out: ordinary points take the middle, and leave room to be far.
@@ -29,6 +29,8 @@ SQUASH = 6.0
 LEAST_WINDOW, MOST_WINDOW = 250, 1440
 #: Sparseness is a logarithm already; its mean excess is taken for this much before any is seen.
 PRIOR_EXCESS = 0.2
+#: As of other tails, but slower: memory in exceedances, weight of the prior, and share of a nat.
+MEMORY, PRIOR, RATE = 50.0, 10.0, 0.1
 #: Trees are few and their masses change a window at a time: the tail is taken this much wider than seen.
 WIDER = 1.5
 

@@ -46,6 +46,8 @@ OWN_DAYS = 2
 #: Typical size of deviations of a single point, which the prior expects at least; means may be smaller,
 #: but what tables round off (float32) is no deviation: a series that never moves has no other.
 LEAST_TYPICAL = np.array([[0.6], [0.6], [0.002], [0.002], [0.002], [0.002], [0.6], [0.6], [0.6]])
+#: Deviations of single points; the others are means.
+SINGLE = np.array([[1.0], [1.0], [0.0], [0.0], [0.0], [0.0], [1.0], [1.0], [1.0]])
 
 
 class _State(Gaps):
@@ -152,7 +154,7 @@ class Seasonal(Parted):
         self._seasons = Seasons(interval_seconds)
         self._fast = Mixture(OFFSET, error_rate, candidates=6)
         self._slow = Mixture(self._slow_rate, error_rate, candidates=5)
-        self._tails = Tails(points, LEAST_TYPICAL)
+        self._tails = Tails(points, LEAST_TYPICAL, SINGLE)
         self._lent = Lent()
         #: Series that were lent what does not fit them yet: so that all others cost nothing.
         self._unfitted = np.empty(0, dtype=np.intp)
