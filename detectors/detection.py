@@ -12,7 +12,7 @@ from detectors.chunks import chunked
 from detectors.clock import NO_TIMESTAMP, Refused
 from detectors.closing import Closer
 from detectors.config import Config, Detector
-from detectors.feedback import Verdict
+from detectors.feedback import Said, Verdict
 from detectors.folding import Fold
 from detectors.grouping import Grouper, shortened
 from detectors.models.base import Model
@@ -39,9 +39,9 @@ class Detection:
         """The model of a series, and which of its series that is; None where there is none."""
         return self._after[detector].model_of(measure, place)
 
-    def hear(self, verdict: Verdict) -> None:
-        """Take in what someone has said of a group: it holds for intervals after it that are still open."""
-        self._after[verdict.detector].hear(verdict)
+    def hear(self, said: Said) -> None:
+        """Take in what someone has said: it holds for intervals that are still open."""
+        self._after[said.detector].hear(said)
 
     def feed(
         self, source: str, partition: int, offsets: Sequence[int], events: Sequence[Event]
@@ -82,9 +82,10 @@ class _AfterFold:
         found = (scorer.model_of(measure, place) for _, scorer in self._shards)
         return next((model for model in found if model is not None), None)
 
-    def hear(self, verdict: Verdict) -> None:
-        for _, scorer in self._shards:
-            scorer.take(verdict)
+    def hear(self, said: Said) -> None:
+        if isinstance(said, Verdict):
+            for _, scorer in self._shards:
+                scorer.take(said)
 
     def take(self, record: Partial | Watermark) -> Iterator[Outcome]:
         closer, scorer = self._shards[record.shard]

@@ -41,7 +41,7 @@ EXPECTED = "affected by feedback: someone has said that the like of it is expect
 MISSED = "affected by feedback: the like of it was missed at this hour, so that less severity is asked for,"
 
 
-class Verdict(msgspec.Struct, frozen=True, tag="verdict", tag_field="said"):
+class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
     """What someone says of one series of a group; the latest of a group and series counts."""
 
     detector: str
@@ -67,7 +67,7 @@ class Verdict(msgspec.Struct, frozen=True, tag="verdict", tag_field="said"):
         return f"{self.group}/{series_id(self.measure, self.dimensions)}"
 
 
-class Snooze(msgspec.Struct, frozen=True, tag="snooze", tag_field="said"):
+class Snooze(msgspec.Struct, frozen=True, tag="snooze"):
     """Nothing is told of a group, or of places and measures, for a time; the latest of a name counts."""
 
     detector: str

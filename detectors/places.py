@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 from zlib import crc32
 
 import msgspec
@@ -88,3 +88,20 @@ def series_id(measure: str, place: Mapping[str, str]) -> str:
     """
     pairs = ",".join(f"{quote(k, safe='')}={quote(v, safe='()')}" for k, v in sorted(place.items()))
     return f"{measure}{{{pairs}}}"
+
+
+def series_of(id_: str) -> tuple[str, dict[str, str]]:
+    """The measure and the place that an id of a series names.
+
+    >>> series_of("orders{marketplace=D%20E,platform=web}")
+    ('orders', {'marketplace': 'D E', 'platform': 'web'})
+
+    Raises:
+        ValueError: it is no such id.
+    """
+    measure, brace, rest = id_.partition("{")
+    pairs = [pair.split("=") for pair in rest.removesuffix("}").split(",") if pair]
+    if not measure or bool(brace) != rest.endswith("}") or any(len(pair) != 2 for pair in pairs):
+        message = f"{id_!r} is no series: expected measure{{dimension=value,…}}, or the measure alone of all"
+        raise ValueError(message)
+    return measure, {unquote(name): unquote(value) for name, value in pairs}

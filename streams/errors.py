@@ -4,7 +4,8 @@
     ├── SettingsError      a LOOKALIVE_* variable
     ├── BrokerError        the program's own Kafka: Java, jars, port, directory
     ├── TopicError         a cluster that does not answer, a topic that is not there
-    └── BackupError        a copy of the state: its file, or where it is to be put back
+    ├── BackupError        a copy of the state: its file, or where it is to be put back
+    └── GroupError         an anomaly group, or one of its series, that is not there
 
 Beside them stands `detectors.config.ConfigError`. Anything else is a bug and keeps its traceback.
 """
@@ -30,3 +31,7 @@ class TopicError(OperatorError):
 
 class BackupError(OperatorError):
     """A copy of the state cannot be read or put back; the message says why."""
+
+
+class GroupError(OperatorError):
+    """An anomaly group or a series of one is not there, or cannot be read; the message says why."""

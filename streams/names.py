@@ -17,6 +17,7 @@ class Names(NamedTuple):
     groups: str
     alerts: str
     dead_letters: str
+    feedback: str
 
     @classmethod
     def under(cls, prefix: str) -> Names:

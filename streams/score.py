@@ -17,6 +17,7 @@ from detectors.blocks import BlockState
 from detectors.chunks import chunked
 from detectors.closing import BadPartial, Closer, CloserState
 from detectors.config import Config, Detector
+from detectors.feedback import Verdict
 from detectors.foreseeing import Foresight
 from detectors.records import Interval, Partial, Watermark
 from detectors.scorer import Scorer, ScorerState
@@ -24,13 +25,14 @@ from streams.dead_letters import not_ours
 from streams.formats import FAILURES
 from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
+from streams.names import partition_of
 from streams.pieces import Pieces, Written
 from streams.tables import Snapshot, SnapshotTable
 from streams.transport import Record
 
 log = structlog.get_logger(__name__)
 
-_decode = msgspec.msgpack.Decoder(Partial | Watermark).decode
+_decode = msgspec.msgpack.Decoder(Partial | Watermark | Verdict).decode
 _encode = msgspec.json.Encoder().encode
 
 #: A detector and one of its shards.
@@ -84,6 +86,7 @@ class ScoreStep:
         self.offset = -1
         self.lanes: dict[LaneKey, _Lane] = {}
         self._partition = partition
+        self._partitions = wiring.partials
         self._tp = TP(wiring.names.partials, partition)
         self._config = wiring.config
         self._detectors = {detector.name: detector for detector in wiring.config.detectors}
@@ -123,6 +126,9 @@ class ScoreStep:
         self.offset = record.offset
         try:
             news = _decode(record.value or b"")
+            if isinstance(news, Verdict):
+                self._hear(news)
+                return
             lane = self.lane((news.detector, news.shard))
             # What was folded under another configuration measures something else.
             if lane is None or news.fingerprint != lane.fingerprint:
@@ -136,6 +142,17 @@ class ScoreStep:
         except (*FAILURES, BadPartial) as error:
             self._metrics.dead_letters.labels(self._tp.topic).inc()
             yield not_ours(self._tp, record, error).message(self._names.dead_letters)
+
+    def _hear(self, verdict: Verdict) -> None:
+        """Let the shards of a detector that lie here know what someone has said."""
+        detector = self._detectors.get(verdict.detector)
+        shards = range(0 if detector is None else detector.shards)
+        for shard in shards:
+            here = partition_of(verdict.detector, shard, self._partitions) == self._partition
+            lane = self.lane((verdict.detector, shard)) if here else None
+            if lane is not None:
+                lane.scorer.take(verdict)
+                lane.changed = True
 
     def _look(self, lane: _Lane) -> Iterator[Message]:
         """Early news of the open interval, where a rule asks for it."""

@@ -62,6 +62,7 @@ def internal_topics(settings: Settings, shards: int = 1) -> list[Topic]:
         "groups": ("the latest state of each anomaly group", {**_delete(90), **_COMPACT}),
         "alerts": ("what people are told", _delete(90)),
         "dead-letters": ("input that could not be read, with its coordinates", _delete(14)),
+        "feedback": ("what people say of anomalies, and what is snoozed", {"cleanup.policy": "compact"}),
     }
     all_have = {
         "max.message.bytes": str(LARGEST_MESSAGE_BYTES),

@@ -17,6 +17,7 @@ from detectors import loading
 from detectors.config import Config, ConfigError
 from detectors.detection import Detection, Outcome
 from detectors.episodes import Incidents, judge
+from detectors.feedback import Said
 from detectors.records import Alert, AnomalyGroup, IntervalScores
 from detectors.what_if import WhatIf
 from streams.cli import configuration_option
@@ -25,6 +26,7 @@ from streams.cli.past import replay
 from streams.cli.tail import series_lines
 from streams.cli.verdicts import Tally, Threshold, tally_table, what_if_table
 from streams.csv_files.records import Record
+from streams.feedback_files import read_feedback
 from streams.formats import BadEvent
 
 _encode = msgspec.json.Encoder().encode
@@ -47,6 +49,11 @@ _encode = msgspec.json.Encoder().encode
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="What is known to have happened: CSV with start,end or timestamp,label; or JSON.",
 )
+@click.option(
+    "--feedback",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What was said of groups, as `lookalive feedback --output` writes it; holds from their ends on.",
+)
 @click.option("--scores", type=click.Path(path_type=Path), help="Write every score to this file.")
 @click.option("--groups", type=click.Path(path_type=Path), help="Write every change of a group to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Alerts as JSON lines, and the tally as the last line.")
@@ -56,6 +63,7 @@ def command(
     inputs: tuple[Path, ...],
     source: str | None,
     labels: Path | None,
+    feedback: Path | None,
     scores: Path | None,
     groups: Path | None,
     as_json: bool,
@@ -70,7 +78,7 @@ def command(
     what = loading.load(configuration)
     name = _source(what, source)
     known = None if labels is None else read_labels(labels, what, inputs)
-    past = _Past(what, name)
+    past = _Past(what, name, [] if feedback is None else read_feedback(feedback, what))
     with ExitStack() as files:
         sinks = {
             kind: cast(BinaryIO, files.enter_context(path.open("wb")))
@@ -111,8 +119,8 @@ def _source(what: Config, asked: str | None) -> str:
 class _Past:
     """The past of one source, run through a configuration."""
 
-    def __init__(self, what: Config, source: str) -> None:
-        self._what, self._source = what, source
+    def __init__(self, what: Config, source: str, said: Sequence[Said]) -> None:
+        self._what, self._source, self._said = what, source, said
         self.tally = Tally()
         #: Of each reason for which records are refused, the first.
         self.examples: dict[str, str] = {}
@@ -129,6 +137,8 @@ class _Past:
     def run(self, inputs: Sequence[Path]) -> Iterator[Outcome]:
         """Everything that comes of it."""
         detection = Detection(self._what)
+        for each in self._said:
+            detection.hear(each)
         for outcomes in replay(self._what, self._source, detection, inputs, self._refuse):
             yield from map(self._taken, outcomes)
             self._count(detection)

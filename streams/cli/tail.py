@@ -19,10 +19,12 @@ import click
 import msgspec
 from kafka import KafkaConsumer
 
+from detectors.feedback import Verdict
 from detectors.places import named
 from detectors.records import HeldBy, IntervalScores, Partial, Phase, Place, Watermark
 from streams.cli import settings
 from streams.clients import reader
+from streams.said import BEGINS
 from streams.settings import Settings
 
 POLL_MILLISECONDS = 200
@@ -54,11 +56,13 @@ _UNPRINTABLE = re.compile(r"[^ -~]+")
 
 _encode = msgspec.json.Encoder().encode
 _decode_scores = msgspec.json.Decoder(IntervalScores).decode
-_decode_partial = msgspec.msgpack.Decoder(Partial | Watermark).decode
+_decode_partial = msgspec.msgpack.Decoder(Partial | Watermark | Verdict).decode
 
 
 def score_lines(value: bytes) -> Iterator[bytes]:
-    """One line a series; the record holds an interval in columns, or a chunk of it."""
+    """One line a series; the record holds an interval in columns, or a chunk of it, or what people said."""
+    if value.startswith(BEGINS):
+        return json_lines(value)
     return series_lines(_decode_scores(value))
 
 
@@ -90,7 +94,7 @@ def series_lines(scores: IntervalScores) -> Iterator[bytes]:
 
 
 def partial_lines(value: bytes) -> Iterator[bytes]:
-    """A Partial or Watermark as JSON; sketches become base64."""
+    """A Partial, Watermark or Verdict as JSON; sketches become base64."""
     yield _encode(_decode_partial(value))
 
 
@@ -106,6 +110,7 @@ LINES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
     "scores": score_lines,
     "partials": partial_lines,
     "dead-letters": json_lines,
+    "feedback": json_lines,
 }
 
 
