@@ -71,6 +71,9 @@ class OpenGroup(msgspec.Struct):
     #: The member that it is called after.
     primary: Member
     reopened: int = 0
+    #: Where it was when that was clearest, and how clear.
+    elements: list[Place] = []
+    strength: float = 0.0
     courses: Courses = msgspec.field(default_factory=Courses)
 
 
@@ -209,7 +212,7 @@ class Grouper:
             if group.id not in joined:
                 group.places = []
             # That places hold one another is no reason to call two groups one.
-            for other in found[1:] if cluster.is_explained else ():
+            for other in found[1:] if cluster.strength else ():
                 merged.append(self._merged(other, group))
                 now = {id_: group if there is other else there for id_, there in now.items()}
                 now[other.id] = group
@@ -265,6 +268,8 @@ class Grouper:
             bar = min(member.anomaly.severity for member in group.members.values())
         # Several clusters of one interval may join the same group.
         group.places += [place for place in cluster.places if place not in group.places]
+        if cluster.strength > group.strength:
+            group.elements, group.strength = cluster.places, cluster.strength
         for score in cluster.scores:
             key = score.measure, score.place
             known = group.members.get(key)
@@ -330,7 +335,9 @@ class Grouper:
             reason=reason,
             merged_into=merged_into,
             reopened=group.reopened,
-            places=[named(detector.dimensions, place) for place in group.places[:MOST_PLACES]],
+            places=[
+                named(detector.dimensions, place) for place in (group.elements or group.places)[:MOST_PLACES]
+            ],
             breadth=round(breadth, 3),
             contributions=contributions(detector, courses, group.members),
             relations=relations(detector, courses, members[0].anomaly.measure),
