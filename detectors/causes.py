@@ -1,12 +1,12 @@
 """Which measure of an incident caused which, as far as that can be known.
 
-A direction is claimed only where the configuration gives it, by a funnel or a ratio, and only where the later
-measure is as it has to be, given the earlier one. All else is off together: related.
+A direction is claimed only where the configuration gives it: of a ratio and what it is computed of, and along
+a funnel where the later measure is as it has to be, given the earlier one. All else is off together: related.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from detectors.config import Detector
 from detectors.courses import Course
@@ -27,12 +27,10 @@ def relations(detector: Detector, courses: Mapping[str, Course], primary: str) -
     roots = [measure for measure in of if measure not in caused]
     order = {measure.name: n for n, measure in enumerate(detector.measures)}
     own = _root(primary, caused)
-
-    def rank(measure: str) -> tuple[object, ...]:
-        effects = sum(_root(other, caused) == measure for other in of)
-        return of[measure].began, measure != own, -effects, order.get(measure, len(order))
-
-    first = min(roots, key=rank)
+    # What is hardly off is no cause, however early.
+    clear = max(of[measure].clearness for measure in roots) / 2
+    roots = [measure for measure in roots if of[measure].clearness >= clear]
+    first = min(roots, key=lambda m: (m != own, of[m].began, order.get(m, len(order))))
     told = []
     for measure in sorted(of, key=lambda m: (m != first, of[m].began, order.get(m, len(order)))):
         lag = (of[measure].began - of[first].began) // detector.interval
@@ -46,35 +44,27 @@ def relations(detector: Detector, courses: Mapping[str, Course], primary: str) -
     return told
 
 
-def _root(measure: str, caused: Mapping[str, tuple[str, int]]) -> str:
+def _root(measure: str, caused: Mapping[str, tuple[str, int | None]]) -> str:
     while measure in caused:
         measure = caused[measure][0]
     return measure
 
 
-def _cause(detector: Detector, of: Mapping[str, Course], measure: str) -> tuple[str, int] | None:
+def _cause(detector: Detector, of: Mapping[str, Course], measure: str) -> tuple[str, int | None] | None:
     """The measure that makes another one what it is, and how much of it it explains; None where none does."""
-    found = []
-    mine = of[measure]
-    for cause, sign in _declared(detector, measure):
-        if cause not in of:
-            continue
-        theirs = of[cause]
-        if theirs.began > mine.began + LATEST * detector.interval or not mine.shift:
-            continue
-        explained = sign * theirs.shift
-        error = (mine.error**2 + theirs.error**2) ** 0.5
-        off = abs(mine.shift - explained)
-        if mine.shift * explained > 0 and (off <= AS_GIVEN * error or off <= ABOUT * abs(mine.shift)):
-            found.append((off, cause, round(100 * min(1.0, explained / mine.shift))))
-    return min(found)[1:] if found else None
-
-
-def _declared(detector: Detector, measure: str) -> Iterator[tuple[str, int]]:
-    """What may cause a measure, by the configuration; -1 where one grows as the other falls."""
-    if measure in detector.funnel:
-        before = detector.funnel[: detector.funnel.index(measure)]
-        yield from ((cause, 1) for cause in before)
     ratio = next((m.ratio for m in detector.measures if m.name == measure), None)
     if ratio is not None:
-        yield from ((ratio[0], 1), (ratio[1], -1))
+        parts = [part for part in ratio if part in of and of[part].shift]
+        # It is computed of them: what it does, they have done.
+        return (max(parts, key=lambda part: of[part].clearness), None) if parts else None
+    found, mine = [], of[measure]
+    before = detector.funnel[: detector.funnel.index(measure)] if measure in detector.funnel else []
+    for cause in before:
+        if cause not in of or of[cause].began > mine.began + LATEST * detector.interval or not mine.shift:
+            continue
+        theirs = of[cause]
+        error = (mine.error**2 + theirs.error**2) ** 0.5
+        off = abs(mine.shift - theirs.shift)
+        if mine.shift * theirs.shift > 0 and (off <= AS_GIVEN * error or off <= ABOUT * abs(mine.shift)):
+            found.append((off, cause, round(100 * min(1.0, theirs.shift / mine.shift))))
+    return min(found)[1:] if found else None

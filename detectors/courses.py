@@ -17,6 +17,8 @@ from detectors.leaf_scores import LeafScores
 from detectors.overlap import shares
 from detectors.records import Contribution, Place
 
+#: How a measure began is told by so many intervals: then its forecast gets used to it.
+FIRST = 3
 #: Values of a dimension that are kept: of more, those that contribute most.
 MOST_VALUES = 200
 
@@ -26,7 +28,9 @@ class Course(msgspec.Struct):
 
     #: Start of its first anomalous interval.
     began: datetime
-    #: Its leaves: sum of their weights, and of these times how far off each is, as a share of its forecast.
+    #: Intervals that tell how it began.
+    first: int = 0
+    #: Of these: the weights of its leaves, and these times how far off each is, as a share of its forecast.
     weight: float = 0.0
     weighted: float = 0.0
     #: What all its leaves have in common is that much off at times, as a share.
@@ -42,6 +46,11 @@ class Course(msgspec.Struct):
     def shift(self) -> float:
         """How far off it is, as a share of what was expected."""
         return self.weighted / self.weight if self.weight else 0.0
+
+    @property
+    def clearness(self) -> float:
+        """The same in standard errors."""
+        return abs(self.shift) / self.error
 
     @property
     def error(self) -> float:
@@ -103,9 +112,11 @@ def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up
     value, expected, scale = (column[rows] for column in leaves.arrays())
     base = np.maximum(np.abs(expected), scale)
     weight, away = (base / scale) ** 2, value - expected
-    course.weight += float(weight.sum())
-    course.weighted += float((weight * away / base).sum())
-    course.wobble = leaves.wobble
+    if course.first < FIRST:
+        course.first += 1
+        course.weight += float(weight.sum())
+        course.weighted += float((weight * away / base).sum())
+        course.wobble = leaves.wobble
     course.breadth = max(course.breadth, (len(rows) - 1) / max(1, len(leaves.places) - 1))
     if adds_up:
         course.away += float(away.sum())

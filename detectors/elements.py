@@ -24,6 +24,8 @@ from detectors.records import Place
 CLEAR = 3.5
 #: Of a place, part is well if it is off by less than this share of the rest: then the fault is in the rest.
 WELL = 0.25
+#: So many standard errors of the total may be off together without a fault.
+SHAVED = 2.0
 #: Elements of a measure at most: of a disaster it is enough to know where it is worst.
 MOST_ELEMENTS = 16
 #: With more dimensions than this, elements are of two of them at most, or leaves.
@@ -98,14 +100,12 @@ class Scan:
         self._base = np.maximum(np.abs(forecast), scale)
         self._weight = (self._base / scale) ** 2
         self._shift = (value - forecast) / self._base
-        shared = leaves.wobble**2 - 1 / self._weight.sum()
-        self._shared = max(0.0, shared)
         codes = _codes(leaves.places)
         self._cells = [
             _Cells(kept, codes, leaves.places, off if kept in monitored else None) for kept in wanted
         ]
         self._found: list[tuple[Element, Rows, float]] = []
-        rest = self._shift.copy()
+        rest = self._shift - _common(self._shift, self._weight, SHAVED * leaves.wobble)
         while len(self._found) < MOST_ELEMENTS and (found := self._best(rest)) is not None:
             element, rows, shift = found
             if any(element.place == known.place for known, _, _ in self._found):
@@ -141,9 +141,8 @@ class Scan:
         for cells in self._cells:
             of, size = cells.sums(b), cells.sums(c)
             gain = of**2 / (2 * size)
-            surely = gain / (1 + self._shared * size)
-            clear = cells.may & (surely > CLEAR**2 / 2 + cells.cost)
-            clearly.append(np.where(clear, surely, 0.0))
+            clear = cells.may & (gain > CLEAR**2 / 2 + cells.cost)
+            clearly.append(np.where(clear, gain, 0.0))
             if clear.any():
                 cell = int(np.argmax(np.where(clear, gain - cells.cost, -np.inf)))
                 if gain[cell] - cells.cost > most:
@@ -153,16 +152,16 @@ class Scan:
         cells, cell = self._narrowed(*best, b)
         row = int(cells.rows(cell)[0])
         around = zip(self._cells, clearly, strict=True)
-        holders = [(sum(of.kept), -surely[of.of_leaf[row]], n) for n, (of, surely) in enumerate(around)]
+        holders = [(sum(of.kept), -gain[of.of_leaf[row]], n) for n, (of, gain) in enumerate(around)]
         # The coarsest place around it of which all is off.
-        for _, surely, n in sorted(holders):
+        for _, gain, n in sorted(holders):
             outer, its = self._cells[n], int(self._cells[n].of_leaf[row])
-            if surely and _holds(outer.kept, cells.kept) and self._part(outer, its, b) is None:
+            if gain and _holds(outer.kept, cells.kept) and self._part(outer, its, b) is None:
                 cells, cell = outer, its
                 break
         rows = cells.rows(cell)
-        strength = float(b[rows].sum() ** 2 / (2 * c[rows].sum() * (1 + self._shared * c[rows].sum())))
-        return Element(cells.places[cell], strength), rows, float(b[rows].sum() / c[rows].sum())
+        away, weight = float(b[rows].sum()), float(c[rows].sum())
+        return Element(cells.places[cell], away**2 / (2 * weight)), rows, away / weight
 
     def _narrowed(self, cells: _Cells, cell: int, b: Column) -> tuple[_Cells, int]:
         """Step from a place to a part of it for as long as other parts are well."""
@@ -201,6 +200,13 @@ def _worse_part(cells: _Cells, rows: Rows, b: Column, c: Column) -> tuple[float,
         return None
     first = order[: cut + 1]
     return float(score[cut]), int(first[np.argmax(of[first] ** 2 / size[first])])
+
+
+def _common(shift: Column, weight: Column, most: float) -> float:
+    """How far off most of it is, as it may be at times: the weighted median, up to so much."""
+    order = np.argsort(shift)
+    half = np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)
+    return float(np.clip(shift[order[half]], -most, most))
 
 
 def _far(shift: Column) -> Column:

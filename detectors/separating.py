@@ -14,7 +14,7 @@ import msgspec
 from detectors.config import Detector
 from detectors.elements import Element, Scan, levels
 from detectors.leaf_scores import LeafScores
-from detectors.overlap import Overlap, shares
+from detectors.overlap import Overlap, level, nested, shares
 from detectors.records import Place, Score
 
 
@@ -22,10 +22,10 @@ class Cluster(msgspec.Struct):
     """The anomalies of one fault."""
 
     scores: list[Score]
-    #: Where it is: what joins shares events with these.
+    #: Where it is, the clearest first: what joins shares events with these.
     places: list[Place]
-    #: Whether leaves say so, and not only that some places hold others.
-    is_explained: bool = False
+    #: How clearly leaves say so, in nats; 0 where it is only known that some places hold others.
+    strength: float = 0.0
 
 
 class Separator:
@@ -54,35 +54,50 @@ class Separator:
                 scan = Scan(leaves[measure], self._monitored, places | set(known), self._levels)
                 elements += scan.elements
                 explaining |= {(measure, place): of for place, of in scan.explaining(places).items()}
-        faults = _faults(elements)
+        faults, echoes = _faults(elements)
+        clear = {element.place: element.strength for element in sorted(elements, key=_strength)}
         found: dict[Place, Cluster] = {}
-        left = []
+        used, left = set[Place](), []
         for score in anomalies:
             place = explaining.get((score.measure, score.place)) or _sharing(score.place, faults)
             if place is None:
                 left.append(score)
                 continue
-            cluster = found.setdefault(faults[place], Cluster([], [], is_explained=True))
+            cluster = found.setdefault(faults[place], Cluster([], [], clear[faults[place]]))
             cluster.scores.append(score)
-            if place not in cluster.places:
-                cluster.places.append(place)
+            used.add(place)
+        for place, fault in faults.items():
+            if place in used and place not in echoes:
+                found[fault].places.append(place)
+        for fault, cluster in found.items():
+            cluster.places = cluster.places or [fault]
         clusters = list(found.values())
         for scores in self.overlap.connected(left):
             clusters.append(Cluster(scores, list(dict.fromkeys(score.place for score in scores))))
         return clusters
 
 
-def _faults(elements: Sequence[Element]) -> dict[Place, Place]:
-    """Element → the clearest of its fault; the clearest element first.
+def _faults(elements: Sequence[Element]) -> tuple[dict[Place, Place], set[Place]]:
+    """Element → the clearest of its fault, the clearest of all first; and which elements are echoes.
 
-    One that shares events with several faults is a weaker echo of them, and joins the clearest.
+    One that holds a clearer one is an echo of it, where another measure shows the same less well. Nothing is
+    in a fault because it shares events with an echo.
     """
     faults: dict[Place, Place] = {}
-    for element in sorted(elements, key=lambda element: -element.strength):
-        if element.place not in faults:
-            known = _sharing(element.place, faults)
-            faults[element.place] = element.place if known is None else faults[known]
-    return faults
+    echoes: set[Place] = set()
+    for element in sorted(elements, key=_strength, reverse=True):
+        place = element.place
+        if place in faults:
+            continue
+        known = _sharing(place, [other for other in faults if other not in echoes])
+        faults[place] = place if known is None else faults[known]
+        if nested(place, faults[place]) and sum(level(place)) < sum(level(faults[place])):
+            echoes.add(place)
+    return faults, echoes
+
+
+def _strength(element: Element) -> float:
+    return element.strength
 
 
 def _sharing(place: Place, others: Collection[Place]) -> Place | None:
