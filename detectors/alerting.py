@@ -10,8 +10,10 @@ import msgspec
 
 from detectors.bars import Bars
 from detectors.config import AlertRule, Detector
+from detectors.feedback import Snooze
 from detectors.records import Alert, Anomaly, AnomalyGroup, Ending
 from detectors.rules import Rule
+from detectors.snoozing import Snoozes
 from detectors.words import anomaly_in_words, duration_in_words
 
 #: A group is told of again when its severity has grown by this much, or it has twice the members.
@@ -36,54 +38,101 @@ class Told(msgspec.Struct):
     alert: Alert
 
 
+class Withheld(msgspec.Struct):
+    """What may be told later: groups by rule as they were last, and what is snoozed."""
+
+    groups: dict[str, AnomalyGroup] = {}
+    snoozes: dict[str, Snooze] = {}
+
+
 class Alerter:
     """What the rules of one detector have told of its open groups."""
 
     def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
         bars = Bars(detector, rules)
-        self._rules = [Rule(rule, bars) for rule in rules]
+        self._rules = [Rule(rule, detector, bars) for rule in rules]
+        self._interval = detector.interval
         self._told: dict[str, Told] = {}
+        #: Open groups that a rule may come back to when time has passed, though they do not change.
+        self._waiting: dict[str, AnomalyGroup] = {}
+        self._snoozes = Snoozes()
+
+    def take(self, snooze: Snooze) -> None:
+        """Take in that something is snoozed: it holds from the next interval on."""
+        self._snoozes.take(snooze)
 
     def alert(self, group: AnomalyGroup) -> Iterator[Alert]:
         """Take in a group that opened, changed or closed; yields what the rules have to say of it."""
         for rule in self._rules:
-            key = _key(rule, group)
-            told = self._told.get(key)
-            if group.status == "closed":
-                if told is not None:
-                    del self._told[key]
-                    yield _closed(told.alert, group)
-                continue
-            members = rule.matching(group.members)
-            if not members:
-                continue
-            asked = any(map(rule.asks_for, members))
-            if told is None and asked and (early := self._foretold(rule, members)) is not None:
-                told = self._told.pop(early)
-            if told is not None and told.alert.provisional and not asked:
-                # What was told early has not become what the rule asks for: it will be withdrawn.
-                continue
-            alert = _opened(rule, group, members)
-            if told is not None and _is_news(alert, told):
-                # An incident keeps the id by which people know it.
-                alert = msgspec.structs.replace(
-                    alert, group=told.alert.group, revision=told.revision + 1, kind="UPDATED"
-                )
-            elif told is not None or not asked:
-                continue
-            self._told[key] = Told(alert.revision, alert.severity, alert.members_total, alert)
-            yield alert
+            yield from self._tell(rule, group, group.end)
+
+    def wake(self, passed: datetime) -> Iterator[Alert]:
+        """Let time pass; yields what was withheld until then, or is repeated.
+
+        `passed` is the start of the last interval that was grouped.
+        """
+        now = passed + self._interval
+        self._snoozes.expire(now)
+        for rule in self._rules:
+            for key, group in list(self._waiting.items()):
+                if key == _key(rule, group):
+                    yield from self._tell(rule, group, now)
+
+    def _tell(self, rule: Rule, group: AnomalyGroup, now: datetime) -> Iterator[Alert]:
+        key = _key(rule, group)
+        told = self._told.get(key)
+        self._waiting.pop(key, None)
+        if group.status == "closed":
+            if told is not None:
+                del self._told[key]
+                yield _closed(told.alert, group)
+            return
+        matching = rule.matching(group.members)
+        ids = {group.id} if told is None else {group.id, told.alert.group}
+        members = [member for member in matching if not self._snoozes.hides(member, ids, now)]
+        if len(members) < len(matching) or (rule.repeat is not None and matching):
+            self._waiting[key] = group
+        if not members:
+            return
+        total = group.members_total if rule.matches_all and members == matching else len(members)
+        asked = rule.asks_for(members, total)
+        if told is None and asked and (early := self._foretold(rule, members)) is not None:
+            told = self._told.pop(early)
+        if not asked and (told is None or told.alert.provisional):
+            # What was told early has not become what the rule asks for: it will be withdrawn.
+            return
+        if (told is None or not told.alert.provisional) and not rule.may_speak(group, now):
+            self._waiting[key] = group
+            return
+        alert = _opened(rule, group, members, total)
+        if told is not None:
+            again = rule.repeat is not None and now - told.alert.end >= rule.repeat
+            if not again and not (_is_news(alert, told) and (rule.updates or told.alert.provisional)):
+                return
+            # An incident keeps the id by which people know it.
+            alert = msgspec.structs.replace(
+                alert,
+                group=told.alert.group,
+                revision=told.revision + 1,
+                kind="UPDATED",
+                end=max(now, alert.end),
+            )
+        self._told[key] = Told(alert.revision, alert.severity, alert.members_total, alert)
+        yield alert
 
     def foresee(self, group: AnomalyGroup) -> Iterator[Alert]:
         """Take in a group of an interval that is still open; yields what is told of it early."""
         for rule in self._rules:
-            members = rule.matching(group.members)
-            if not rule.provisional or not any(map(rule.asks_for, members)):
+            matching = rule.matching(group.members)
+            members = [m for m in matching if not self._snoozes.hides(m, {group.id}, group.end)]
+            total = group.members_total if rule.matches_all else len(members)
+            asked = rule.provisional and rule.asks_for(members, total)
+            if not asked or not rule.may_speak(group, group.end):
                 continue
             # Each shard tells what it sees of an incident, and sees more of it the next time.
             places = [early.dimensions for _, early in self._early(rule)]
             if not any(_overlap(place, member.dimensions) for place in places for member in members):
-                alert = _opened(rule, group, members)
+                alert = _opened(rule, group, members, total)
                 alert = msgspec.structs.replace(alert, provisional=True, summary=f"so far: {alert.summary}")
                 self._told[_key(rule, group)] = Told(1, alert.severity, alert.members_total, alert)
                 yield alert
@@ -107,14 +156,18 @@ class Alerter:
         early = (key for key, alert in self._early(rule) if (alert.measure, alert.dimensions) in series)
         return next(early, None)
 
-    def save(self) -> dict[str, Told]:
+    def save(self) -> tuple[dict[str, Told], Withheld]:
         """The state as it is stored."""
-        return self._told
+        return self._told, Withheld(self._waiting, self._snoozes.save())
 
-    def load(self, told: Mapping[str, Told]) -> None:
+    def load(self, told: Mapping[str, Told], withheld: Withheld) -> None:
         """Go on from a stored state; what a rule that is gone has opened is closed by no one."""
         names = {rule.name for rule in self._rules}
         self._told = {key: value for key, value in told.items() if value.alert.rule in names}
+        self._waiting = {
+            key: group for key, group in withheld.groups.items() if key.partition("|")[0] in names
+        }
+        self._snoozes.load(withheld.snoozes)
 
 
 def _summary(detector: str, members: Sequence[Anomaly], total: int) -> str:
@@ -133,9 +186,8 @@ def _key(rule: Rule, group: AnomalyGroup) -> str:
     return f"{rule.name}|{group.id}"
 
 
-def _opened(rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly]) -> Alert:
+def _opened(rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly], total: int) -> Alert:
     first = members[0]
-    total = group.members_total if rule.matches_all else len(members)
     return Alert(
         rule=rule.name,
         detector=group.detector,

@@ -51,6 +51,8 @@ class Matcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     excluded: Scalar | list[Scalar] | None = msgspec.field(default=None, name="not")
     #: Begins with one of these texts.
     prefix: str | list[str] | None = None
+    #: As a whole matches one of these regular expressions.
+    regex: str | list[str] | None = None
     #: An address in one of these networks, such as `10.0.0.0/8`.
     cidr: str | list[str] | None = None
 
@@ -290,6 +292,20 @@ class AlertRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: Also tell of an interval that is still open, where it is impossible already: of what is too much, or
     #: of a steady source that is silent. When it closes, that is confirmed or withdrawn.
     provisional: bool = False
+    #: So many of its series must be in a group.
+    minimum_series: Annotated[int, Meta(ge=1)] = 1
+    #: Which measures must be off together, such as `"orders below and (errors or latency above)"`: names,
+    #: each of which may be followed by `above`, `below` or `missing`, joined by `and`, `or`, `not`.
+    when: str | None = None
+    #: A group must have lasted so long. Before that it is over without a word.
+    delay: timedelta = timedelta(0)
+    #: When nothing new is told, by the detector's time zone: `"22:00-07:00"`, `"sat-sun 00:00-24:00"`. What
+    #: is still open afterwards is told then, and what was told before is closed at any hour.
+    quiet_hours: list[str] = []
+    #: Also tell of a group that has become worse, or has spread.
+    updates: bool = True
+    #: Tell of a group again when it is still open so long after it was told of last.
+    repeat: timedelta | None = None
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

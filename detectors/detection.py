@@ -86,6 +86,8 @@ class _AfterFold:
         if isinstance(said, Verdict):
             for _, scorer in self._shards:
                 scorer.take(said)
+        else:
+            self._alerter.take(said)
 
     def take(self, record: Partial | Watermark) -> Iterator[Outcome]:
         closer, scorer = self._shards[record.shard]
@@ -95,3 +97,5 @@ class _AfterFold:
                 for group in self._grouper.group(scores):
                     yield shortened(group)
                     yield from self._alerter.alert(group)
+                if self._grouper.passed is not None:
+                    yield from self._alerter.wake(self._grouper.passed)

@@ -8,6 +8,7 @@ by that name.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TypeVar
@@ -76,6 +77,8 @@ def _condition(condition: Scalar | list[Scalar] | Matcher) -> Condition:
         tests.append(_none_of(_texts(condition.excluded)))
     if condition.prefix is not None:
         tests.append(_begins(tuple(as_list(condition.prefix))))
+    if condition.regex is not None:
+        tests.append(_matching([re.compile(regex) for regex in as_list(condition.regex)]))
     if condition.cidr is not None:
         tests.append(_within([network(cidr) for cidr in as_list(condition.cidr)]))
     return _every(tests)
@@ -107,6 +110,10 @@ def _none_of(excluded: frozenset[str]) -> Condition:
 
 def _begins(prefixes: tuple[str, ...]) -> Condition:
     return lambda value: value.startswith(prefixes)
+
+
+def _matching(patterns: list[re.Pattern[str]]) -> Condition:
+    return lambda value: any(pattern.fullmatch(value) for pattern in patterns)
 
 
 def _within(networks: list[Network]) -> Condition:

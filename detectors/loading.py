@@ -6,7 +6,7 @@ import difflib
 import ipaddress
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from detectors import conditions
 from detectors.calendars import countries, public_holidays, recurrences
 from detectors.config import (
     DAY,
@@ -31,7 +32,8 @@ from detectors.config import (
     Where,
     as_list,
 )
-from detectors.records import Event, attribute
+from detectors.quiet_hours import QuietHours
+from detectors.records import JOINT, Event, attribute
 
 #: An occasion casts its shadow no farther.
 MOST_MARGIN = timedelta(days=31)
@@ -209,6 +211,24 @@ def _contradictions(config: Config) -> Iterator[str]:
         for name in sorted(set(rule.where) - set(detector.dimensions)):
             yield f"alert {rule.name!r}: {name!r} is no dimension; {_known(detector.dimensions)}"
         yield from _bad_where(rule.where, f"alert {rule.name!r}")
+        yield from _bad_rule(rule, measures)
+
+
+def _bad_rule(rule: AlertRule, measures: Sequence[str]) -> Iterator[str]:
+    where = f"alert {rule.name!r}"
+    try:
+        for hours in rule.quiet_hours:
+            QuietHours.read(hours)
+        asked = conditions.read(rule.when).measures if rule.when is not None else frozenset[str]()
+    except ValueError as error:
+        yield f"{where}: {error}"
+        return
+    for name in sorted(asked - {*measures, JOINT}):
+        yield f"{where}: when: no measure {name!r}; {_known(measures)}"
+    if rule.delay < timedelta(0) or (rule.repeat is not None and rule.repeat <= timedelta(0)):
+        yield f"{where}: delay must not be below zero, and repeat be above"
+    if rule.provisional and rule.delay:
+        yield f"{where}: what is told early cannot wait: give provisional or delay"
 
 
 def _bad_source(source: Source, fields: Iterable[str], where: str) -> Iterator[str]:
@@ -336,7 +356,13 @@ def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[s
 def _bad_where(where: Where, owner: str) -> Iterator[str]:
     for field, condition in where.items():
         if condition in ([], Matcher()):
-            yield f"{owner}: where.{field} asks for nothing; give a value, or not, prefix or cidr"
+            yield f"{owner}: where.{field} asks for nothing; give a value, or not, prefix, regex or cidr"
+        if isinstance(condition, Matcher) and condition.regex is not None:
+            for regex in as_list(condition.regex):
+                try:
+                    re.compile(regex)
+                except re.error as error:
+                    yield f"{owner}: where.{field}.regex: {regex!r} is no regular expression: {error}"
         if isinstance(condition, Matcher) and condition.cidr is not None:
             for network in as_list(condition.cidr):
                 try:

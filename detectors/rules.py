@@ -1,38 +1,38 @@
-"""An alert rule, compiled: which members of a group it looks at, and whether it asks for them."""
+"""An alert rule, compiled: which members of a group it looks at, whether it asks for them, and when."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
+from detectors import conditions
 from detectors.bars import Bars
-from detectors.config import AlertRule
+from detectors.config import AlertRule, Detector
 from detectors.filters import matches_dimensions
-from detectors.records import Anomaly
+from detectors.quiet_hours import QuietHours
+from detectors.records import Anomaly, AnomalyGroup
 
 
 class Rule:
     """A rule, compiled."""
 
-    def __init__(self, rule: AlertRule, bars: Bars) -> None:
+    def __init__(self, rule: AlertRule, detector: Detector, bars: Bars) -> None:
         self.name = rule.name
         self._bars = bars
         self.provisional = rule.provisional
+        self.updates, self.repeat = rule.updates, rule.repeat
         self._threshold = rule.severity_threshold
         self.matches_all = not rule.measures and not rule.where
         self._measures = frozenset(rule.measures)
         self._matches: Callable[[Mapping[str, str]], bool] | None = (
             matches_dimensions(rule.where) if rule.where else None
         )
-
-    def asks_for(self, member: Anomaly) -> bool:
-        """Whether a member is severe enough for it."""
-        return member.severity + member.relief >= self._bars.told(member.measure, self._threshold)
-
-    def why(self, members: Sequence[Anomaly]) -> str:
-        """Which of the members has let the group through, in words."""
-        member = next(filter(self.asks_for, members), members[0])
-        bar = self._bars.told(member.measure, self._threshold)
-        return f"{self.name} tells of {member.measure} from severity {bar:.3g} on"
+        self._minimum_series = rule.minimum_series
+        self._when = conditions.read(rule.when) if rule.when is not None else None
+        self._delay = rule.delay
+        self._quiet = [QuietHours.read(text) for text in rule.quiet_hours]
+        self._zone = ZoneInfo(detector.timezone)
 
     def matching(self, members: Sequence[Anomaly]) -> list[Anomaly]:
         """The members that it looks at."""
@@ -42,3 +42,24 @@ class Rule:
             if (not self._measures or member.measure in self._measures)
             and (self._matches is None or self._matches(member.dimensions))
         ]
+
+    def asks_for(self, members: Sequence[Anomaly], total: int) -> bool:
+        """Whether it wants people to know of members, of which there are more than are named."""
+        severe = list(filter(self._is_severe, members))
+        if not severe or total < self._minimum_series:
+            return False
+        return self._when is None or self._when.holds({(m.measure, m.direction) for m in severe})
+
+    def _is_severe(self, member: Anomaly) -> bool:
+        return member.severity + member.relief >= self._bars.told(member.measure, self._threshold)
+
+    def may_speak(self, group: AnomalyGroup, now: datetime) -> bool:
+        """Whether the group is old enough, and it is no quiet hour."""
+        local = now.astimezone(self._zone)
+        return now - group.start >= self._delay and not any(quiet.has(local) for quiet in self._quiet)
+
+    def why(self, members: Sequence[Anomaly]) -> str:
+        """Which of the members has let the group through, in words."""
+        member = next(filter(self._is_severe, members), members[0])
+        bar = self._bars.told(member.measure, self._threshold)
+        return f"{self.name} tells of {member.measure} from severity {bar:.3g} on"

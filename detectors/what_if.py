@@ -66,6 +66,9 @@ class _Trial:
             self._incidents.take(group)
             for alert in self._alerter.alert(group):
                 self._incidents.take(alert)
+        if self._grouper.passed is not None:
+            for alert in self._alerter.wake(self._grouper.passed):
+                self._incidents.take(alert)
 
 
 def _at(config: Config, detector: Detector, threshold: float) -> list[AlertRule]:

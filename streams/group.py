@@ -9,18 +9,21 @@ import msgspec
 from faust.types import TP
 
 from detectors import state
-from detectors.alerting import Alerter, Told
+from detectors.alerting import Alerter, Told, Withheld
 from detectors.config import Config, Detector
+from detectors.feedback import Said, Snooze
 from detectors.grouping import Grouper, GrouperState, shortened
 from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams.dead_letters import not_ours
 from streams.formats import FAILURES
 from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
+from streams.said import BEGINS
 from streams.tables import Snapshot, SnapshotTable
 from streams.transport import Record
 
 _decode = msgspec.json.Decoder(IntervalScores).decode
+_decode_said = msgspec.json.Decoder(Said).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -29,6 +32,7 @@ class DetectorGroups(msgspec.Struct):
 
     grouper: GrouperState
     told: dict[str, Told]
+    withheld: Withheld = msgspec.field(default_factory=Withheld)
 
 
 class GroupState(msgspec.Struct):
@@ -76,8 +80,12 @@ class GroupStep:
 
     def _take(self, record: Record) -> Iterable[Message]:
         self.offset = record.offset
+        value = record.value or b""
         try:
-            scores = _decode(record.value or b"")
+            if value.startswith(BEGINS):
+                self._hear(_decode_said(value))
+                return
+            scores = _decode(value)
         except FAILURES as error:
             self._metrics.dead_letters.labels(self._tp.topic).inc()
             yield not_ours(self._tp, record, error).message(self._names.dead_letters)
@@ -95,10 +103,17 @@ class GroupStep:
             yield from map(self._message, lane.alerter.alert(group))
         if lane.grouper.passed is not None:
             yield from map(self._message, lane.alerter.withdraw(lane.grouper.passed))
+            yield from map(self._message, lane.alerter.wake(lane.grouper.passed))
         for anomaly in lane.grouper.joined:
             self._metrics.anomalies.labels(scores.detector, anomaly.measure, anomaly.direction).inc()
         self._metrics.groups_open.labels(scores.detector).set(lane.grouper.open)
         self._metrics.group_severity.labels(scores.detector).set(lane.grouper.worst)
+
+    def _hear(self, said: Said) -> None:
+        """Let a detector know what someone has said."""
+        lane = self.lane(said.detector)
+        if lane is not None and isinstance(said, Snooze):
+            lane.alerter.take(said)
 
     def _message(self, alert: Alert) -> Message:
         self._count_alert(alert)
@@ -121,7 +136,7 @@ class GroupStep:
     def save(self) -> Snapshot:
         """The open groups, and what was told of them."""
         lanes = {
-            name: DetectorGroups(lane.grouper.save(), lane.alerter.save())
+            name: DetectorGroups(lane.grouper.save(), *lane.alerter.save())
             for name, lane in self.lanes.items()
         }
         return Snapshot(self.offset, state.encode(GroupState(self.offset, lanes)))
@@ -154,7 +169,7 @@ class GroupHop(Hop[GroupStep]):
             lane = step.lane(name)
             if lane is not None:
                 lane.grouper.load(detector.grouper)
-                lane.alerter.load(detector.told)
+                lane.alerter.load(detector.told, detector.withheld)
         return step
 
 

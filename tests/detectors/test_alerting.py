@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from detectors import state
-from detectors.alerting import NAMED_MEMBERS, Alerter, Told
+from detectors.alerting import NAMED_MEMBERS, Alerter, Told, Withheld
 from detectors.config import AlertRule, Matcher, Measure
 from detectors.records import Alert, Anomaly, AnomalyGroup, utc
 from tests.detectors.builders import ORDERS, detector, ms
@@ -82,7 +82,7 @@ def test_it_is_over_once() -> None:
     tell(alerter, group(anomaly()), closed())
 
     assert tell(alerter, closed()) == []
-    assert alerter.save() == {}
+    assert alerter.save() == ({}, Withheld())
 
 
 @pytest.mark.parametrize(
@@ -279,11 +279,13 @@ def test_what_strangers_write_into_a_place_stays_on_the_line() -> None:
 
 class Stored(msgspec.Struct):
     told: dict[str, Told]
+    withheld: Withheld
 
 
 def reloaded(alerter: Alerter, *rules: AlertRule) -> Alerter:
     again = Alerter(SHOP, rules)
-    again.load(state.decode(state.encode(Stored(alerter.save())), Stored).told)
+    stored = state.decode(state.encode(Stored(*alerter.save())), Stored)
+    again.load(stored.told, stored.withheld)
     return again
 
 

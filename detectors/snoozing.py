@@ -1,0 +1,50 @@
+"""Snoozes: groups, series and places of which nothing new is told for a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+
+from detectors.feedback import Snooze
+from detectors.filters import matches_dimensions
+from detectors.records import Anomaly
+
+
+class Snoozes:
+    """The snoozes of one detector."""
+
+    def __init__(self) -> None:
+        self._snoozes: dict[str, Snooze] = {}
+        self._matches: dict[str, Callable[[Mapping[str, str]], bool]] = {}
+
+    def take(self, snooze: Snooze) -> None:
+        """Take in a snooze, or that one is over."""
+        self._snoozes.pop(snooze.id, None)
+        if not snooze.undo:
+            self._snoozes[snooze.id] = snooze
+            self._matches[snooze.id] = matches_dimensions(snooze.where)
+
+    def expire(self, now: datetime) -> None:
+        """Let go of those that are over."""
+        self.load({key: snooze for key, snooze in self._snoozes.items() if now < snooze.until})
+
+    def hides(self, member: Anomaly, groups: Collection[str], now: datetime) -> bool:
+        """Whether nothing is told of a member of a group, which may be known by several ids."""
+        return any(
+            now < snooze.until
+            and (snooze.group is None or snooze.group in groups)
+            and (not snooze.measures or member.measure in snooze.measures)
+            and self._matches[key](member.dimensions)
+            and (not snooze.exactly or member.dimensions.keys() == snooze.where.keys())
+            for key, snooze in self._snoozes.items()
+        )
+
+    def save(self) -> dict[str, Snooze]:
+        """The state as it is stored."""
+        return self._snoozes
+
+    def load(self, snoozes: Mapping[str, Snooze]) -> None:
+        """Go on from a stored state."""
+        self._snoozes, self._matches = {}, {}
+        for snooze in snoozes.values():
+            self.take(snooze)
