@@ -199,7 +199,7 @@ def _is_of(group: AnomalyGroup, incident: Incident, lag: int) -> bool:
     first, last = utc(START + incident.first * HOUR), utc(START + (incident.last + 2 * lag) * HOUR)
     if group.end <= first or group.start >= last:
         return False
-    places = [tuple(place.get(dimension) for dimension in DIMENSIONS) for place in group.places]
+    places = [tuple(place.get(dimension) for dimension in DIMENSIONS) for place in group.elements]
     return any(
         incident.holds(leaf) and all(v is None or v == its for v, its in zip(place, leaf, strict=True))
         for place in places
@@ -215,15 +215,15 @@ def _judge(tally: Tally, incident: Incident, groups: list[AnomalyGroup]) -> None
     tally.one_group += len(groups) == 1
     group = max(groups, key=lambda group: group.severity)
     named = {d: value for d, value in zip(DIMENSIONS, incident.place, strict=True) if value is not None}
-    tally.right_element += group.places[0] == named
+    tally.right_element += group.elements[0] == named
     cause = group.relations[0].measure if group.relations else group.primary.measure
     tally.right_cause += cause == incident.cause
     effects = [relation.measure for relation in group.relations if relation.role == "effect"]
     tally.claimed += bool(effects)
     wrong = bool(effects) and (cause != incident.cause or not set(effects) <= AFTER[incident.cause])
     tally.wrong_direction += wrong
-    if len(groups) > 1 or group.places[0] != named or cause != incident.cause or wrong:
-        told = [(g.places, [(r.measure, r.role) for r in g.relations] or g.primary.measure) for g in groups]
+    if len(groups) > 1 or group.elements[0] != named or cause != incident.cause or wrong:
+        told = [(g.elements, [(r.measure, r.role) for r in g.relations] or g.primary.measure) for g in groups]
         tally.wrong.append(f"{incident}: {told}")
 
 

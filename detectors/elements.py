@@ -31,6 +31,9 @@ MOST_ELEMENTS = 16
 #: With more dimensions than this, elements are of two of them at most, or leaves.
 FEW_DIMENSIONS = 4
 
+#: So that nothing is divided by zero.
+TINY = 1e-12
+
 Level = tuple[bool, ...]
 Rows = NDArray[np.intp]
 
@@ -53,8 +56,11 @@ class Element(msgspec.Struct, frozen=True):
     """A place that is off as a whole."""
 
     place: Place
-    #: How clearly, in nats.
+    #: How clearly, in nats, and 0 to 1.
     strength: float
+    confidence: float
+    #: 0 to 1: how much of the change of the measure is in it.
+    share: float
 
 
 class _Cells:
@@ -161,7 +167,12 @@ class Scan:
                 break
         rows = cells.rows(cell)
         away, weight = float(b[rows].sum()), float(c[rows].sum())
-        return Element(cells.places[cell], away**2 / (2 * weight)), rows, away / weight
+        strength = away**2 / (2 * weight)
+        # What it is sure by is what is left when the choice between so many is paid for.
+        confidence = 1 - math.exp(min(0.0, cells.cost - strength))
+        inside = abs(float((self._base * rest)[rows].sum()))
+        share = inside / max(inside, abs(float((self._base * self._shift).sum())), TINY)
+        return Element(cells.places[cell], strength, confidence, share), rows, away / weight
 
     def _narrowed(self, cells: _Cells, cell: int, b: Column) -> tuple[_Cells, int]:
         """Step from a place to a part of it for as long as other parts are well."""

@@ -7,7 +7,6 @@ rule, takes in lesser ones around it, and closes after a few quiet intervals.
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
@@ -16,11 +15,13 @@ from typing import Literal
 import msgspec
 
 from detectors.bars import HIGHEST, Bars
-from detectors.breaches import Breaches, Suspect, direction, is_still_off
+from detectors.breaches import Breaches, Suspect, is_still_off
 from detectors.causes import relations
 from detectors.config import AlertRule, Detector
 from detectors.courses import Courses, contributions
+from detectors.elements import Element
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
+from detectors.members import Member, anomaly_of, deviation, importance, says_more
 from detectors.overlap import Whereabouts, level, nested
 from detectors.places import named, series_id
 from detectors.records import Anomaly, AnomalyGroup, Ending, IntervalScores, Place, Score
@@ -46,15 +47,6 @@ NORMAL_AFTER = 8
 _NAMESPACE = uuid.UUID("6f3c1a0e-6f0b-5d0a-9a40-1b7f3f0d8f55")
 
 
-class Member(msgspec.Struct):
-    """A series of an open group, at its most severe."""
-
-    place: Place
-    anomaly: Anomaly
-    #: How far off it is: orders members of equal severity.
-    deviation: float
-
-
 class OpenGroup(msgspec.Struct):
     """A group that has not ended."""
 
@@ -71,9 +63,9 @@ class OpenGroup(msgspec.Struct):
     #: The member that it is called after.
     primary: Member
     reopened: int = 0
-    #: Where it was when that was clearest, and how clear.
+    #: Where it was when that was clearest, and the clearest of these.
     elements: list[Place] = []
-    strength: float = 0.0
+    clearest: Element | None = None
     courses: Courses = msgspec.field(default_factory=Courses)
 
 
@@ -150,6 +142,7 @@ class Grouper:
         return score.severity + score.relief >= self._bars.opens(score.measure)
 
     def _group(self, interval: Gathered) -> list[AnomalyGroup]:
+        self._over = [g for g in self._over if interval.end - g.end <= COOL_DOWN * self.detector.interval]
         anomalies = {(score.measure, score.place): score for score in interval.anomalies}
         severe = list(filter(self._is_severe, interval.anomalies))
         leaves = interval.leaves or {}
@@ -162,9 +155,10 @@ class Grouper:
             confirmed = self._breaches.confirmed(severe, interval.values)
             anomalies |= confirmed
             opens = set(confirmed)
-        known = {place for group in self._open for place in group.places}
-        self._over = [g for g in self._over if interval.end - g.end <= COOL_DOWN * self.detector.interval]
-        clusters = self._separator.separate(list(anomalies.values()), leaves, known)
+        clusters: list[Cluster] = []
+        if opens or self._open:
+            known = {place for group in self._open for place in group.places}
+            clusters = self._separator.separate(list(anomalies.values()), leaves, known)
         joined, told = self._take_in(clusters, opens, interval)
         for group in self._open:
             if group.id in joined:
@@ -212,7 +206,7 @@ class Grouper:
             if group.id not in joined:
                 group.places = []
             # That places hold one another is no reason to call two groups one.
-            for other in found[1:] if cluster.strength else ():
+            for other in found[1:] if cluster.element else ():
                 merged.append(self._merged(other, group))
                 now = {id_: group if there is other else there for id_, there in now.items()}
                 now[other.id] = group
@@ -234,7 +228,7 @@ class Grouper:
         place = named(self.detector.dimensions, worst.place)
         name = f"{self.detector.name}|{worst.interval_start.isoformat()}|{series_id(worst.measure, place)}"
         id_ = str(uuid.uuid5(_NAMESPACE, name))
-        primary = Member(worst.place, _anomaly(worst, place), deviation(worst))
+        primary = Member(worst.place, anomaly_of(worst, place), deviation(worst))
         return OpenGroup(id_, 0, worst.interval_start, worst.interval_end, 0, 0, [], {}, primary)
 
     def _reopened(self, cluster: Cluster) -> OpenGroup | None:
@@ -268,16 +262,15 @@ class Grouper:
             bar = min(member.anomaly.severity for member in group.members.values())
         # Several clusters of one interval may join the same group.
         group.places += [place for place in cluster.places if place not in group.places]
-        if cluster.strength > group.strength:
-            group.elements, group.strength = cluster.places, cluster.strength
+        clear = cluster.element
+        if clear is not None and (group.clearest is None or clear.strength > group.clearest.strength):
+            group.elements, group.clearest = cluster.places, clear
         for score in cluster.scores:
             key = score.measure, score.place
             known = group.members.get(key)
-            if score.severity > (bar if known is None else known.anomaly.severity) or _says_more(
-                score, known
-            ):
+            if score.severity > (bar if known is None else known.anomaly.severity) or says_more(score, known):
                 dimensions = named(self.detector.dimensions, score.place)
-                member = Member(score.place, _anomaly(score, dimensions), deviation(score))
+                member = Member(score.place, anomaly_of(score, dimensions), deviation(score))
                 group.members[key] = member
                 news = True
                 if known is None:
@@ -319,7 +312,8 @@ class Grouper:
         if len(members) > MOST_MEMBERS:
             members = members[:MOST_MEMBERS]
             group.members = {(member.anomaly.measure, member.place): member for member in members}
-        courses, detector = group.courses.of, self.detector
+        courses, detector, clear = group.courses.of, self.detector, group.clearest
+        where = group.elements or group.places
         breadth = group.courses.breadth(detector)
         return AnomalyGroup(
             id=group.id,
@@ -335,9 +329,10 @@ class Grouper:
             reason=reason,
             merged_into=merged_into,
             reopened=group.reopened,
-            places=[
-                named(detector.dimensions, place) for place in (group.elements or group.places)[:MOST_PLACES]
-            ],
+            localised=clear is not None,
+            elements=[named(detector.dimensions, place) for place in where[:MOST_PLACES]],
+            share=None if clear is None else round(clear.share, 3),
+            confidence=None if clear is None else round(clear.confidence, 3),
             breadth=round(breadth, 3),
             contributions=contributions(detector, courses, group.members),
             relations=relations(detector, courses, members[0].anomaly.measure),
@@ -365,41 +360,3 @@ class Grouper:
 def shortened(group: AnomalyGroup) -> AnomalyGroup:
     """The group as it is told: of very many members, the most severe."""
     return msgspec.structs.replace(group, members=group.members[:NAMED_MEMBERS])
-
-
-def importance(detector: Detector, measure: str, severity: float, distance: float) -> tuple[float, ...]:
-    """What a group is called after: the severest, of those the first in the funnel, the farthest off."""
-    funnel = detector.funnel
-    position = funnel.index(measure) if measure in funnel else len(funnel)
-    return severity, -position, distance
-
-
-def deviation(score: Score) -> float:
-    """How far a value is from its forecast, where several are equally rare; 0 where unknown.
-
-    In standard errors of the forecast, times the root of the share that is missing or too much: where all
-    of it is gone, it went wrong there, and not in what contains that place.
-    """
-    if score.value is None or score.expected is None or not score.scale:
-        return 0.0
-    away = abs(score.value - score.expected)
-    share = min(1.0, away / max(abs(score.value), abs(score.expected)))
-    return away / score.scale * math.sqrt(share)
-
-
-def _says_more(score: Score, known: Member | None) -> bool:
-    """Whether a member is no longer low alone: its source has stopped."""
-    return (
-        score.stopped
-        and known is not None
-        and known.anomaly.direction != "stopped"
-        and score.severity >= known.anomaly.severity
-    )
-
-
-def _anomaly(score: Score, dimensions: dict[str, str]) -> Anomaly:
-    return Anomaly(
-        score.measure, dimensions, score.interval_start, score.value, score.expected,
-        score.lower, score.upper, score.severity, score.confidence, direction(score), score.why,
-        score.relief,
-    )  # fmt: skip

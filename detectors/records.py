@@ -273,8 +273,13 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     merged_into: str | None = None
     #: How often it was closed and opened again: what comes back soon is the same incident.
     reopened: int = 0
-    #: Where it is, as far as leaves say so: dimension values, none for the total.
-    places: list[dict[str, str]] = []
+    #: Whether leaves say where it is.
+    localised: bool = False
+    #: Where it is, the clearest first: each some dimension values, none for the total.
+    elements: list[dict[str, str]] = []
+    #: 0 to 1: how much of the change of its measure is in these, and how sure it is that they are off.
+    share: float | None = None
+    confidence: float | None = None
     #: 0 to 1: how much of the detector is in it.
     breadth: float = 0.0
     #: What contributed to it, by measure.
@@ -314,6 +319,17 @@ class Alert(msgspec.Struct, frozen=True):
     provisional: bool = False
     #: Why an alert is CLOSED.
     reason: Ending | Literal["withdrawn"] | None = None
+    #: As of its group, with what they say there.
+    localised: bool = False
+    elements: list[dict[str, str]] = []
+    share: float | None = None
+    breadth: float = 0.0
+    contributions: list[Contribution] = []
+    relations: list[Relation] = []
+    totals: dict[str, float] = {}
+    #: Of what is CLOSED: the id of the group that it is one with, and how severe it was at its worst.
+    merged_into: str | None = None
+    peak: float | None = None
 
 
 def utc(milliseconds: int) -> datetime:

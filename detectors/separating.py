@@ -24,8 +24,8 @@ class Cluster(msgspec.Struct):
     scores: list[Score]
     #: Where it is, the clearest first: what joins shares events with these.
     places: list[Place]
-    #: How clearly leaves say so, in nats; 0 where it is only known that some places hold others.
-    strength: float = 0.0
+    #: The clearest element of it; None where it is only known that some places hold others.
+    element: Element | None = None
 
 
 class Separator:
@@ -50,12 +50,12 @@ class Separator:
         elements: list[Element] = []
         explaining: dict[tuple[str, Place], Place] = {}
         for measure, places in off.items():
-            if len(anomalies) > 1 and measure in leaves and leaves[measure].places:
+            if measure in leaves and leaves[measure].places:
                 scan = Scan(leaves[measure], self._monitored, places | set(known), self._levels)
                 elements += scan.elements
                 explaining |= {(measure, place): of for place, of in scan.explaining(places).items()}
         faults, echoes = _faults(elements)
-        clear = {element.place: element.strength for element in sorted(elements, key=_strength)}
+        clear = {element.place: element for element in sorted(elements, key=_strength)}
         found: dict[Place, Cluster] = {}
         used, left = set[Place](), []
         for score in anomalies:

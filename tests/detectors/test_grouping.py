@@ -103,8 +103,8 @@ def test_what_holds_two_faults_does_not_make_them_one() -> None:
 
     groups = grouper(70).group(scores("12:00", rows))
 
-    groups = sorted(groups, key=lambda group: group.places[0]["marketplace"])
-    assert [group.places for group in groups] == [
+    groups = sorted(groups, key=lambda group: group.elements[0]["marketplace"])
+    assert [group.elements for group in groups] == [
         [{"platform": "web", "marketplace": "DE"}],
         [{"platform": "app", "marketplace": "FR"}],
     ]
@@ -131,7 +131,7 @@ def test_a_platform_that_is_off_as_a_whole_is_one_fault_however_uneven(uk: float
 
     (group,) = grouper(70).group(scores("12:00", rows))
 
-    assert (group.places, group.members_total) == ([{"platform": "web"}], 5)
+    assert (group.elements, group.members_total) == ([{"platform": "web"}], 5)
 
 
 def test_a_fault_between_monitored_levels_is_one() -> None:
@@ -146,7 +146,7 @@ def test_a_fault_between_monitored_levels_is_one() -> None:
     told = msgspec.structs.replace(scores("12:00", rows), dimensions=shop.dimensions)
     (group,) = Grouper(shop, []).group(told)
 
-    assert group.places == [{"platform": "web", "marketplace": "DE"}]
+    assert group.elements == [{"platform": "web", "marketplace": "DE"}]
     assert group.members_total == 4
     (orders,) = group.contributions
     assert (orders.series, orders.shares["platform"], orders.shares["marketplace"]) == (
@@ -278,10 +278,10 @@ def test_no_sensitivity_hides_what_is_as_severe_as_can_be() -> None:
 
 def test_what_joins_shares_events_with_where_it_was_anomalous_last() -> None:
     shop = grouper(70)
-    shop.group(scores("12:00", {("orders", TOTAL): 90.0, ("orders", WEB_DE): 95.0}))
-    shop.group(scores("12:01", {("orders", WEB_DE): 90.0}))
+    shop.group(scores("12:00", {("orders", TOTAL): 90.0, **leaves(web_de=10.0)}))
+    shop.group(scores("12:01", leaves(web_de=10.0)))
 
-    (other,) = shop.group(scores("12:02", {("orders", APP_FR): 90.0}))
+    (other,) = shop.group(scores("12:02", leaves(app_fr=10.0)))
 
     assert (other.members_total, shop.open) == (1, 2)
 
@@ -530,7 +530,7 @@ def test_groups_that_turn_out_to_be_one_are_merged_and_the_older_goes_on() -> No
     assert (closed.id, closed.status, closed.reason, closed.merged_into) == (
         second.id, "closed", "merged", first.id,
     )  # fmt: skip
-    assert (kept.id, kept.status, kept.places) == (first.id, "open", [{"platform": "web"}])
+    assert (kept.id, kept.status, kept.elements) == (first.id, "open", [{"platform": "web"}])
     assert {"platform": "web", "marketplace": "FR"} in [member.dimensions for member in kept.members]
     assert shop.open == 1
 
