@@ -18,7 +18,7 @@ from detectors.localisation_unusual import Unusual, Usual
 #: Intervals from which on there is an idea of what is usual; intervals that are remembered.
 ENOUGH, MEMORY = 5, 200
 #: The errors of one leaf or value count as much as those of all others after so many intervals.
-OTHERS = 8.0
+OTHERS = 16.0
 #: Squares in units of what is usual count no more than this: they may be a fault of the past.
 MOST = 9.0
 #: The median of the square of a normal error.
@@ -36,8 +36,11 @@ GUESSED_LEAST = 0.01
 NEVER = 1e9
 #: By how much more, in logarithms, where one interval has taught.
 FITTED = 4.0
+#: How much more is asked of a level whose places have few leaves each, the more so the more places there are:
+#: what single leaves do has heavy tails.
+TAIL = 0.08
 #: How many spreads beyond what is usual a place must be: once something is wrong for sure, less is asked.
-SURE, ALSO = 4.0, 3.2
+SURE, ALSO = 3.7, 3.1
 
 
 class Errors:
@@ -51,6 +54,9 @@ class Errors:
         self._means = [np.zeros(level.count) for level in levels.singles]
         self._squares = [np.zeros(level.count) for level in levels.singles]
         self._gauged = 0
+        self._tails = np.array(
+            [1 + TAIL * np.log(level.count) * level.count / len(levels.codes) for level in levels]
+        )
         self._peaks = np.zeros(len(levels))
         self._peak_squares = np.zeros(len(levels))
 
@@ -140,13 +146,13 @@ class Errors:
             shrunk = (self.intervals * variance + OTHERS * pooled) / (self.intervals + OTHERS)
             shared.append(np.sqrt(np.maximum(shrunk, LEAST**2)))
         # What has been learnt fits the intervals that taught it better than the next one.
-        margin = spreads * self._wobbles + FITTED / max(1, self._gauged)
+        margin = spreads * self._wobbles * self._tails + FITTED / max(1, self._gauged)
         limits = np.exp(self._peaks + margin) if self._gauged else self._no_limits
         return Usual(np.exp(self._log_scale), self._power, self._leaves, means, shared, limits)
 
     def chance(self, level: int, unusual: float) -> float:
         """How likely a level is to have so unusual a place in an ordinary interval."""
-        beyond = (np.log(unusual) - self._peaks[level]) / self._wobbles[level]
+        beyond = (np.log(unusual) - self._peaks[level]) / (self._wobbles[level] * self._tails[level])
         return float(stdtr(self._gauged + WOBBLE_INTERVALS, -beyond))
 
     @property
