@@ -14,7 +14,7 @@ from detectors.feedback import Snooze
 from detectors.records import Alert, Anomaly, AnomalyGroup, Ending
 from detectors.rules import Rule
 from detectors.snoozing import Snoozes
-from detectors.words import anomaly_in_words, duration_in_words
+from detectors.words import anomaly_in_words, duration_in_words, elements_in_words
 
 #: A group is told of again when its severity has grown by this much, or it has twice the members.
 WORSE_BY = 10.0
@@ -170,11 +170,17 @@ class Alerter:
         self._snoozes.load(withheld.snoozes)
 
 
-def _summary(detector: str, members: Sequence[Anomaly], total: int) -> str:
+def _summary(group: AnomalyGroup, members: Sequence[Anomaly], total: int) -> str:
     first = members[0]
     if first.direction == "stopped":
-        return f"no events for {detector} any more, severity {first.severity:.0f}"
-    return anomaly_in_words(first) + (f"; {total - 1} more series with it" if total > 1 else "")
+        return f"no events for {group.detector} any more, severity {first.severity:.0f}"
+    said = anomaly_in_words(first) + (f"; {total - 1} more series with it" if total > 1 else "")
+    if group.localised and group.elements != [first.dimensions]:
+        said += f"; {elements_in_words(group.elements, group.share)}"
+    cause = group.relations[0] if group.relations else None
+    if cause is not None and cause.role == "cause" and cause.measure != first.measure:
+        said += f"; it began with {cause.measure}"
+    return said
 
 
 def _overlap(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
@@ -195,7 +201,7 @@ def _opened(rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly], total: 
         # What comes back has been told of before: its revisions go on, above all that there were.
         revision=group.revision + 1 if group.reopened else 1,
         kind="OPENED",
-        summary=_summary(group.detector, members, total),
+        summary=_summary(group, members, total),
         severity=max(member.severity for member in members),
         confidence=first.confidence,
         start=group.start,
@@ -210,6 +216,13 @@ def _opened(rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly], total: 
         members=list(members[:NAMED_MEMBERS]),
         members_total=total,
         why=(*first.why, rule.why(members)),
+        localised=group.localised,
+        elements=group.elements,
+        share=group.share,
+        breadth=group.breadth,
+        contributions=group.contributions,
+        relations=group.relations,
+        totals=group.totals,
     )
 
 
@@ -226,7 +239,10 @@ def _is_news(now: Alert, told: Told) -> bool:
 def _closed(last: Alert, group: AnomalyGroup) -> Alert:
     reason = group.reason or "over"
     lasted = duration_in_words(group.end - group.start)
-    return _ended(last, group.end, reason, f"{_ENDED[reason]} after {lasted}: {last.summary}")
+    alert = _ended(last, group.end, reason, f"{_ENDED[reason]} after {lasted}: {last.summary}")
+    return msgspec.structs.replace(
+        alert, totals=group.totals, merged_into=group.merged_into, peak=group.primary.severity
+    )
 
 
 def _ended(last: Alert, end: datetime, reason: Ending | Literal["withdrawn"], summary: str) -> Alert:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from detectors.bars import HIGHEST
@@ -83,6 +83,21 @@ def anomaly_in_words(anomaly: Anomaly) -> str:
     if anomaly.lower is not None and anomaly.upper is not None:
         band = f" ({number(anomaly.lower)}–{number(anomaly.upper)})"
     return f"{where}: {said}, expected {number(anomaly.expected)}{band}, severity {anomaly.severity:.0f}"
+
+
+def elements_in_words(elements: Sequence[Mapping[str, str]], share: float | None) -> str:
+    """Where an incident is.
+
+    >>> elements_in_words([{"platform": "web"}, {"marketplace": "DE"}], 0.82)
+    'all of it on web and in DE (82 % of the change)'
+    >>> elements_in_words([{}], None)
+    'all of it everywhere'
+    """
+    where = " and ".join(place_in_words(element).strip() or "everywhere" for element in elements[:3])
+    more = f" and at {len(elements) - 3} more places" if len(elements) > 3 else ""
+    return f"all of it {where}{more}" + (
+        "" if share is None else f" ({share:.0%} of the change)".replace("%", " %")
+    )
 
 
 def rarity_in_words(severity: float, interval: timedelta) -> str:
