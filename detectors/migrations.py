@@ -28,11 +28,37 @@ def _special_days_begin_anew(block: Record) -> Record:
     return {**block, "models": models}
 
 
+def _tails_are_of_events(block: Record) -> Record:
+    """Tails count events and no more every exceedance; the mean of hours is looked at no more."""
+    models = {}
+    for name, model in block["models"].items():
+        arrays = dict(model["arrays"])
+        if "tails.exceeded" in arrays:
+            arrays["tails.events"] = arrays.pop("tails.exceeded")
+        if name == "seasonal":
+            kept = {"series.mean": [0]} | {f"tails.{column}": [0, 1, 2, 3, 6, 7, 8] for column in _OF_TAILS}
+            arrays |= {column: _lines(arrays[column], kept[column]) for column in kept.keys() & arrays.keys()}
+        models[name] = {**model, "arrays": arrays}
+    return {**block, "models": models}
+
+
+_OF_TAILS = ("typical", "threshold", "excess", "events")
+
+
+def _lines(array: Record, lines: list[int]) -> Record:
+    """Some lines of an array; of one alone, a plain column."""
+    count, series = array["shape"]
+    size = len(array["data"]) // count
+    data = b"".join(array["data"][line * size : (line + 1) * size] for line in lines)
+    return {**array, "shape": [len(lines), series] if len(lines) > 1 else [series], "data": data}
+
+
 #: The oldest version that can be read.
 OLDEST = 2
 #: What leads from each version to the next: kind of record → what becomes of one.
 STEPS: list[Mapping[str, Callable[[Record], Record]]] = [
     {"BlockState": _special_days_begin_anew},
+    {"BlockState": _tails_are_of_events},
 ]
 #: The version that is written.
 VERSION = OLDEST + len(STEPS)

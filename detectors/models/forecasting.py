@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Flags, Moment
-from detectors.models.columns import BELIEVED, SIGMA, Lines, Two, clip, follow, track
+from detectors.models.columns import BELIEVED, SIGMA, Lines, clip, follow, track
 from detectors.models.gaps import Gaps
 from detectors.models.parts import Parted
 from detectors.models.roots import root, slope, square
@@ -96,16 +96,6 @@ class _State(Gaps):
     residual: Column
 
 
-class _Tails(Tails):
-    """The tails above and below."""
-
-    typical: Two
-    threshold: Two
-    excess: Two
-    exceeded: Two
-    recent: Two
-
-
 @dataclass(frozen=True, slots=True)
 class Forecasted(Assessment):
     """An assessment with what `learn` needs of how it was made."""
@@ -122,7 +112,7 @@ class Forecasting(Parted, ABC):
     def __init__(self, interval_seconds: float) -> None:
         self._points_a_day = DAY / interval_seconds
         self._state = _State()
-        self._tails = _Tails(self._points_a_day, LEAST_TYPICAL, np.ones_like(LEAST_TYPICAL))
+        self._tails = Tails(self._points_a_day, LEAST_TYPICAL)
         super().__init__({"series": self._state, "tails": self._tails})
 
     @abstractmethod

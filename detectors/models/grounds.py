@@ -8,12 +8,11 @@ from collections.abc import Sequence
 EVIDENCE = (
     "far above the forecast", "far below the forecast",
     "above the forecast over the last intervals", "below the forecast over the last intervals",
-    "above the forecast over the last hours", "below the forecast over the last hours",
     "far above its level of late", "far below its level of late",
     "a step from the interval before",
 )  # fmt: skip
 #: Those that remember: a value may be on the other side of what was expected by now.
-MEANS = range(2, 6)
+MEANS = range(2, 4)
 PARENT = "its seasons are those of its parent still, or of a sibling"
 MISSING = "no value, in a series that hardly ever lacks one"
 #: The candidates of its mixture. A season counts as one, shifted to the level of now or scaled to it.
@@ -28,8 +27,8 @@ LEAST_SHARE = 0.1
 def evidence_in_words(kind: int, *, above: bool) -> str:
     """What is unusual: a line of `EVIDENCE`; `above` says on which side of its forecast the value is.
 
-    >>> evidence_in_words(4, above=False)
-    'above the forecast over the last hours, though not in this interval'
+    >>> evidence_in_words(2, above=False)
+    'above the forecast over the last intervals, though not in this interval'
     """
     is_of_above = kind % 2 == 0
     turned = kind in MEANS and is_of_above != above

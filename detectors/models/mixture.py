@@ -98,6 +98,11 @@ class Mixture(Columns):
         follow(self.norm, norms, np.where(self.norm == 0, gain.keep, rate) * season.known[[0, 0, 1]])
         return believed
 
+    def adopt(self, where: Flags, level: Column, forecast: Forecast) -> None:
+        """Let the level of now be the one that candidates are shifted and scaled to."""
+        self.offset += (where & forecast.valid[1:3]) * (level - forecast.candidates[1:3])
+        self.norm[0] *= np.where(where, _ratio(level, forecast.expected), 1.0)
+
     def size(self, series: Series) -> Column:
         """How many times as large as what their seasons say series are; 0 where that means nothing."""
         now, day, week = self.norm[:, series]

@@ -2,7 +2,7 @@
 
 In goes one value a series and interval, out comes what was expected and the surprise in nats. Several
 simple forecasts are mixed by their recent errors (`mixture`, `seasons`). What that leaves of the value
-is looked at in nine ways, each measured against the tail of its own past (`tails`): so no threshold is
+is looked at in seven ways, each measured against the tail of its own past (`tails`): so no threshold is
 set by hand, and a surprise means the same on a busy series and on a sparse one.
 
 All is done in roots, where the noise of counts is even, and in columns. No series reads another, so
@@ -17,7 +17,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Flags, Moment
+from detectors.models.base import BAND, HIGHEST, LARGEST, SEVENTY, Assessment, Column, Flags, Moment
 from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
 from detectors.models.gaps import Gaps
 from detectors.models.grounds import CANDIDATES, MISSING, PARENT, basis_in_words, evidence_in_words
@@ -33,8 +33,11 @@ from detectors.models.trust import LEARNING_POINTS, confidence, handicap
 FAST, OFFSET, SLOW_DAYS, ERROR_DAYS = 0.3, 0.03, 1.0, 7.0
 #: No scale is below this share of the usual value; small counts have at least Poisson's noise.
 FLOOR, POISSON, SMALL_COUNT = 0.04, 0.4, 7.0
-#: The mean of some deviations counts a little more than a single one: it is what lasts.
-MEAN_WEIGHT, MEAN_LIMIT, MEAN_RATE = 1.2, 4.0, 1 / 6
+#: The mean of deviations, none beyond the limit, forgets at this rate a point. A value goes on as they
+#: did if it is more than this share of their mean away, and so many standard errors.
+MEAN_LIMIT, MEAN_RATE, GOES_ON, AWAY = 4.0, 1 / 6, 0.5, 1.0
+#: A mean is surprising for so many points, and so many days, until its level is the new normal.
+ADOPTED_POINTS, ADOPTED_DAYS = 24, 0.25
 #: Distance from the level, or a step, count at most this many times the forecast's own deviation.
 CONTEXT = 1.5
 #: On a special day, unlike any other, a deviation counts this many times less, and less so once some points
@@ -43,11 +46,12 @@ SPECIAL, COMPARED_SPECIAL = 6.0, 3.0
 COMPARED_POINTS, COMPARED_RATE, MOST_COMPARED = 2, 0.5, 10.0
 #: Days after which the seasons of a series are its own, whatever it began with.
 OWN_DAYS = 2
+#: Lines of deviations: a point, the mean of the last ones and the distance from the level, each above and
+#: below; and a step.
+MEANS = slice(2, 4)
 #: Typical size of deviations of a single point, which the prior expects at least; means may be smaller,
 #: but what tables round off (float32) is no deviation: a series that never moves has no other.
-LEAST_TYPICAL = np.array([[0.6], [0.6], [0.002], [0.002], [0.002], [0.002], [0.6], [0.6], [0.6]])
-#: Deviations of single points; the others are means.
-SINGLE = np.array([[1.0], [1.0], [0.0], [0.0], [0.0], [0.0], [1.0], [1.0], [1.0]])
+LEAST_TYPICAL = np.array([[0.6], [0.6], [0.002], [0.002], [0.6], [0.6], [0.6]])
 
 
 class _State(Gaps):
@@ -69,8 +73,11 @@ class _State(Gaps):
     #: The last two residuals of the slow mixture, and running products with them: power, lag 1, lag 2.
     residual: Two
     product: Three
-    #: Mean deviations, over some points and over hours.
-    mean: Two
+    #: Mean deviation of the last points, and for how many it has been surprising.
+    mean: Column
+    lasted: Column
+    #: How far the level of late was adopted as the new normal; it fades.
+    moved: Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +115,27 @@ class SeasonalAssessment(Assessment):
     fast: Forecast
     slow: Forecast
     scales: _Scales
-    mean: Lines
+    mean: Column
     rarity: Rarity
     gap: Column
+    #: Whose last points are surprising together; how far they moved when that was adopted.
+    lasts: Flags
+    moved: Column
     #: Whose seasons are not their own yet.
     lent: Flags
 
     @property
     def lasting(self) -> Column:
-        """How far values are from the slow mixture, which takes a day to follow."""
-        away = self.slow.residual / (SIGMA * self.scales.slow)
+        """How far values are from where they were before what is the new normal by now."""
+        away = (self.slow.residual + self.moved) / (SIGMA * self.scales.slow)
         return np.where(self.given.seen & ~self.learning, away, 0.0)
 
     def grounds(self, series: int) -> tuple[str, ...]:
         """The kind of evidence that is the most surprising, and the candidates that carry weight."""
         evidence = MISSING
         if self.given.seen[series]:
-            kind = int(_weighed(self.rarity.nats[:, [series]]).argmax())
+            # A single point that is rare enough by itself is said before what its mean is.
+            kind = int(np.minimum(self.rarity.nats[:, series], SEVENTY).argmax())
             evidence = evidence_in_words(kind, above=bool(self.value[series] > self.expected[series]))
         basis = basis_in_words(CANDIDATES, self.fast.weight[:, series].tolist())
         return (evidence, basis, PARENT) if self.lent[series] else (evidence, basis)
@@ -148,13 +159,14 @@ class Seasonal(Parted):
         self._points_a_day = points
         self._slow_rate = half_life(SLOW_DAYS * points, least=10)
         self._product_rate = half_life(SLOW_DAYS * points, least=50)
-        self._mean_rates = np.array([[MEAN_RATE], [1 / max(24.0, points / 8)]])
+        self._adopted_after = max(ADOPTED_POINTS, ADOPTED_DAYS * points)
+        self._fading = 0.5 ** (1 / self._adopted_after)
         error_rate = half_life(ERROR_DAYS * points, least=20)
         self._state = _State()
         self._seasons = Seasons(interval_seconds)
         self._fast = Mixture(OFFSET, error_rate, candidates=6)
         self._slow = Mixture(self._slow_rate, error_rate, candidates=5)
-        self._tails = Tails(points, LEAST_TYPICAL, SINGLE)
+        self._tails = Tails(points, LEAST_TYPICAL, MEANS)
         self._lent = Lent()
         #: Series that were lent what does not fit them yet: so that all others cost nothing.
         self._unfitted = np.empty(0, dtype=np.intp)
@@ -177,15 +189,18 @@ class Seasonal(Parted):
         mean, deviation = self._evidence(given, fast, slow, scales)
         rarity = self._tails.measure(deviation, given.seen & (not moment.special))
         gap = self._state.lasting(given.seen)
-        expected, scale, band = self._band(given, fast, scales, rarity)
+        least = BAND + handicap(self._confidence)
+        reach = self._tails.reach(rarity, least)
+        band = self._band(given, fast, scales, reach)
+        expected, lower, upper = band if moment.special else self._narrowed(slow, scales, reach, band)
         count = self._state.count
         return SeasonalAssessment(
             moment=moment,
             value=value,
             expected=self._in_unit(expected),
-            lower=self._in_unit(expected - band[1]),
-            upper=self._in_unit(expected + band[0]),
-            scale=np.where(count > 0, slope(expected) * scale, np.nan),
+            lower=self._in_unit(lower),
+            upper=self._in_unit(upper),
+            scale=np.where(count > 0, slope(expected) * SIGMA * scales.fast, np.nan),
             surprise=self._surprise(given, rarity, gap),
             confidence=self._confidence,
             learning=count < LEARNING_POINTS,
@@ -196,6 +211,8 @@ class Seasonal(Parted):
             mean=mean,
             rarity=rarity,
             gap=gap,
+            lasts=given.seen & (np.maximum(*rarity.nats[MEANS]) >= least),
+            moved=self._state.moved,
             lent=(self._lent.stage == LENT) & (count < OWN_DAYS * self._points_a_day),
         )
 
@@ -246,41 +263,43 @@ class Seasonal(Parted):
 
     def _evidence(
         self, given: _Given, fast: Forecast, slow: Forecast, scales: _Scales
-    ) -> tuple[Lines, Lines]:
-        """The new means, and the ways to be unusual.
+    ) -> tuple[Column, Lines]:
+        """The new mean, and the ways to be unusual.
 
-        Each above and below: this point, the mean of some points, the mean of hours, the distance from
-        the level. And a step.
+        Each above and below: this point, the mean of the last ones, the distance from the level. And a
+        step.
         """
         if given.moment.special:
             # It may be like any other day, or go on as it has begun.
-            like, own = _nearest(given.x, fast), given.x - self._expected(given, fast)
+            like, own = _smallest(given.x - fast.candidates[:5]), given.x - self._expected(given, fast)
             away = np.where(np.abs(own) < np.abs(like), own, like)
             point = away / (self._width(given) * SIGMA * scales.fast)
             lasting = np.zeros_like(given.x)
         else:
             warm = self._state.count >= 3
             point = warm * fast.residual / (SIGMA * scales.fast)
-            lasting = warm * slow.residual / (SIGMA * scales.slow)
+            # What was so at this hour of the last weeks is no more than a Sunday.
+            weekly = given.x - slow.candidates[2:5:2]
+            away = _smallest(np.stack((slow.residual, *weekly)))
+            lasting = warm * away / (SIGMA * scales.slow)
         mean = self._state.mean.copy()
-        follow(mean, clip(lasting, MEAN_LIMIT), given.seen * self._mean_rates)
+        mean += given.seen * MEAN_RATE * (clip(lasting, MEAN_LIMIT) - mean)
         deviation = np.zeros_like(self._tails.threshold)
-        deviation[0], deviation[2:5:2] = point, mean
-        np.negative(deviation[0:5:2], out=deviation[1:6:2])
+        deviation[0], deviation[2] = point, mean
+        np.negative(deviation[0:3:2], out=deviation[1:4:2])
         if not given.moment.special:
             away = (given.x - slow.level) / (SIGMA * scales.spread)
-            np.minimum(away, CONTEXT * np.maximum(np.maximum(point, lasting), 0.0), out=deviation[6])
-            np.minimum(-away, CONTEXT * np.maximum(np.maximum(-point, -lasting), 0.0), out=deviation[7])
+            np.minimum(away, CONTEXT * np.maximum(np.maximum(point, lasting), 0.0), out=deviation[4])
+            np.minimum(-away, CONTEXT * np.maximum(np.maximum(-point, -lasting), 0.0), out=deviation[5])
             step = np.abs(given.x - np.where(given.first, given.x, self._state.previous)) / scales.bare
             plain = self._state.special == 0
-            np.minimum(plain * step, CONTEXT * np.abs(point), out=deviation[8])
+            np.minimum(plain * step, CONTEXT * np.abs(point), out=deviation[6])
         return mean, deviation
 
     def _surprise(self, given: _Given, rarity: Rarity, gap: Column) -> Column:
         """The most surprising evidence, in nats; NaN while there is nothing to say."""
-        nats = _weighed(rarity.nats)
         # A gap is rare by the point, and told by the day as all else.
-        told = np.where(given.seen, nats.max(axis=0), gap - np.log(self._points_a_day))
+        told = np.where(given.seen, rarity.nats.max(axis=0), gap - np.log(self._points_a_day))
         surprise = np.minimum(told - handicap(self._confidence), HIGHEST)
         return np.where(self._state.count < LEARNING_POINTS, np.nan, surprise)
 
@@ -289,12 +308,31 @@ class Seasonal(Parted):
         return confidence(self._state.count, self._points_a_day)
 
     def _band(
-        self, given: _Given, fast: Forecast, scales: _Scales, rarity: Rarity
-    ) -> tuple[Column, Column, Lines]:
-        """Forecast, its standard error, and how far above and below it a point is of severity 50."""
-        scale = SIGMA * scales.fast
-        reach = np.maximum(self._tails.reach(rarity, BAND + handicap(self._confidence))[:2], 1.0)
-        return self._expected(given, fast), scale, reach * scale * self._width(given)
+        self, given: _Given, fast: Forecast, scales: _Scales, reach: Lines
+    ) -> tuple[Column, Column, Column]:
+        """Forecast, and from where to where a point is of less than severity 50."""
+        expected = self._expected(given, fast)
+        reach = np.maximum(reach[:2], 1.0) * self._width(given) * SIGMA * scales.fast
+        return expected, expected - reach[1], expected + reach[0]
+
+    def _narrowed(
+        self, slow: Forecast, scales: _Scales, reach: Lines, band: tuple[Column, Column, Column]
+    ) -> tuple[Column, Column, Column]:
+        """The band without the values that would make the mean of the last points of severity 50.
+
+        Not those that are less than half as far away as the mean is: with them it is going back. So a shift
+        or a drift is found though no single point of it is far away, and it is told beside the forecast
+        that has not followed it.
+        """
+        expected, lower, upper = band
+        mean, scale = self._state.mean, SIGMA * scales.slow
+        above = np.maximum(mean + (reach[2] - mean) / MEAN_RATE, np.maximum(GOES_ON * mean, AWAY))
+        below = np.maximum(-mean + (reach[3] + mean) / MEAN_RATE, np.maximum(-GOES_ON * mean, AWAY))
+        upper = np.where(above < MEAN_LIMIT, np.minimum(upper, slow.expected + above * scale), upper)
+        lower = np.where(below < MEAN_LIMIT, np.maximum(lower, slow.expected - below * scale), lower)
+        lasts = (mean > reach[2]) | (-mean > reach[3])
+        expected = np.where(lasts, slow.expected, expected)
+        return expected, np.minimum(lower, expected), np.maximum(upper, expected)
 
     def _expected(self, given: _Given, fast: Forecast) -> Column:
         """The forecast, as this special day has compared with it so far."""
@@ -324,6 +362,8 @@ class Seasonal(Parted):
             self._tails.learn(assessment.rarity, given.seen)
             self._learn_forecasts(assessment)
         self._learn_series(assessment)
+        if not given.moment.special:
+            self._adopt(assessment)
         if len(self._unfitted):
             self._fit()
 
@@ -367,6 +407,19 @@ class Seasonal(Parted):
         state.mean, state.previous = known.mean, x
         state.learn_gap(seen, known.gap)
 
+    def _adopt(self, known: SeasonalAssessment) -> None:
+        """Let a level that has stayed for long be the new normal."""
+        state = self._state
+        lasted = np.where(known.given.seen, known.lasts * (state.lasted + 1), state.lasted)
+        adopted = lasted >= self._adopted_after
+        move = np.where(adopted, state.fast - known.slow.expected, 0.0)
+        state.moved = np.where(known.given.seen, self._fading * state.moved, state.moved) + move
+        self._slow.adopt(adopted, state.fast, known.slow)
+        self._fast.adopt(adopted, state.fast, known.fast)
+        state.slow = np.where(adopted, state.fast, state.slow)
+        state.mean = np.where(adopted, 0.0, state.mean)
+        state.lasted = np.where(adopted, 0.0, lasted)
+
     def lend(self, series: Series, other: Seasonal, lenders: Series) -> None:
         """Let series without history begin in the shape of others: their seasons and their noise."""
         scales = other._fast.scale, other._slow.scale, other._state.spread
@@ -400,17 +453,10 @@ class Seasonal(Parted):
         self._unfitted = self._lent.unfitted()
 
 
-def _weighed(nats: Lines) -> Lines:
-    """Surprise of each kind of evidence, where the means of some points count a little more."""
-    weighed = nats.copy()
-    weighed[2:4] *= MEAN_WEIGHT
-    return weighed
+def _smallest(residuals: Lines) -> Column:
+    """The smallest residual of each series, with its sign."""
 
-
-def _nearest(x: Column, forecast: Forecast) -> Column:
-    """The smallest residual that any candidate leaves, but for the echo."""
-
-    def nearer(a: Column, b: Column) -> Column:
+    def smaller(a: Column, b: Column) -> Column:
         return np.where(np.abs(b) < np.abs(a), b, a)
 
-    return reduce(nearer, x - forecast.candidates[:5])
+    return reduce(smaller, residuals)

@@ -5,6 +5,7 @@ A moment names one slot in each table, the same for all series: reading a season
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -17,8 +18,9 @@ from detectors.models.columns import Columns, Layout, clip, track
 WEEK, DAY, HOUR = 604_800, 86_400, 3_600
 #: A day has as many bins as intervals, within these limits.
 LEAST_BINS, MOST_BINS = 24, 96
-#: Visits of a slot from which on it is asked; and after which half of its memory is new.
-ASKED, VISITS = 2, 12.0
+#: Visits from which on a slot is asked, if it has one a day or week: two; of those that have some, nearly
+#: twice as many. And visits after which half of its memory is new.
+ASKED, VISITS = 1.75, 12.0
 #: How fast the scale of an hour follows; and what share of the scale it is, once it is known.
 HOUR_RATE, HOUR_SHARE, HOUR_ASKED = 0.03, 0.6, 13
 #: Visits in which a slot also takes in how far the series is off its season by now.
@@ -55,6 +57,8 @@ class _Table(NamedTuple):
     mean: Table
     visits: Visits
     asked: int
+    #: What it counts as having been visited when it is lent: an hour's scale is not asked before it fits.
+    lent: int
 
 
 class Seasons(Columns):
@@ -70,9 +74,9 @@ class Seasons(Columns):
     def __init__(self, interval_seconds: float) -> None:
         self._bins = min(max(int(DAY / interval_seconds), LEAST_BINS), MOST_BINS)
         super().__init__(day=self._bins, day_visits=self._bins)
-        rate = 1 - 0.5 ** (1 / VISITS)
-        self._day_rate = rate / max(1.0, DAY / self._bins / interval_seconds)
-        self._week_rate = rate / max(1.0, HOUR / interval_seconds)
+        points = max(1.0, DAY / self._bins / interval_seconds), max(1.0, HOUR / interval_seconds)
+        self._day_rate, self._week_rate = ((1 - 0.5 ** (1 / VISITS)) / each for each in points)
+        self._day_asked, self._week_asked = (math.ceil(ASKED * each) for each in points)
 
     def look(self, moment: Moment) -> Season:
         """What is usual at that moment."""
@@ -80,7 +84,7 @@ class Seasons(Columns):
         return Season(
             self.day[day].astype(np.float64),
             self.week[week].astype(np.float64),
-            np.stack((self.day_visits[day], self.week_visits[week])) >= ASKED,
+            np.stack((self.day_visits[day] >= self._day_asked, self.week_visits[week] >= self._week_asked)),
         )
 
     def _slots(self, moment: Moment) -> tuple[int, int, int]:
@@ -116,7 +120,7 @@ class Seasons(Columns):
         for mine, theirs in zip(self._tables(), other._tables(), strict=True):
             known = theirs.visits[:, lenders] >= theirs.asked
             mine.mean[:, series] = np.where(known, theirs.mean[:, lenders], 0.0)
-            mine.visits[:, series] = known * ASKED
+            mine.visits[:, series] = known * mine.lent
         self.hour[:, series] /= scale
 
     def fit(self, series: Series, size: Column, scale: Column) -> None:
@@ -127,9 +131,9 @@ class Seasons(Columns):
 
     def _tables(self) -> tuple[_Table, _Table, _Table]:
         return (
-            _Table(self.day, self.day_visits, ASKED),
-            _Table(self.week, self.week_visits, ASKED),
-            _Table(self.hour, self.hour_visits, HOUR_ASKED),
+            _Table(self.day, self.day_visits, self._day_asked, self._day_asked),
+            _Table(self.week, self.week_visits, self._week_asked, self._week_asked),
+            _Table(self.hour, self.hour_visits, HOUR_ASKED, lent=1),
         )
 
     def learn_scale(self, moment: Moment, residual: Column, keep: Flags, floor: Column) -> None:

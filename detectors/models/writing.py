@@ -26,6 +26,7 @@ DECIDING = {
     "not_equal": "({0} != {1})",
     "bitwise_and": "({0} and {1})",
     "logical_and": "({0} and {1})",
+    "bitwise_or": "({0} or {1})",
     "invert": "(not {0})",
 }
 #: Operations of numpy. Its exp, log and power are not in their last bit those of the standard library.

