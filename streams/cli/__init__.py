@@ -29,7 +29,9 @@ COMMANDS = {
     "topics": "List the topics of a configuration, or create them.",
     "worker": "Detect: read events, score, group, alert.",
     "state": "Save what models have learnt, and go back to it.",
+    "groups": "List anomaly groups, or show one.",
     "feedback": "Say of an anomaly group what it is: expected, the new normal, or more of it was missed.",
+    "snooze": "Tell nothing new of something for a time.",
     "tail": "Print what is on an internal topic as JSON lines.",
 }
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 WIDTH = 200
 
 
-def show(table: Table) -> None:
-    """Print a table; in a pipe there is no width to fit into."""
+def show(table: RenderableType) -> None:
+    """Print a table, or several; in a pipe there is no width to fit into."""
     Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
 
 

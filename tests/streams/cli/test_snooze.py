@@ -1,0 +1,77 @@
+"""`lookalive snooze` says what it would snooze, and refuses what it does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from detectors.config import Matcher
+from streams.cli import main
+from streams.cli.snooze import condition
+from streams.errors import GroupError
+
+CONFIGURATION = """
+[sources.shop]
+topic = "shop"
+format = "clickstream"
+
+[[detectors]]
+name = "shop"
+source = "shop"
+interval = "PT1H"
+dimensions = ["platform"]
+measures = [{ name = "views", aggregation = "count" }]
+
+[[detectors]]
+name = "other"
+source = "shop"
+interval = "PT1H"
+measures = [{ name = "orders", aggregation = "count" }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("platform=web", "web"),
+        ("platform=a=b", "a=b"),
+        ("platform!=web", Matcher(excluded="web")),
+        ("platform^=mob", Matcher(prefix="mob")),
+        ("platform=~mob.*", Matcher(regex="mob.*")),
+    ],
+)
+def test_a_condition_is_read(text: str, asked: str | Matcher) -> None:
+    assert condition(text) == ("platform", asked)
+
+
+@pytest.mark.parametrize("text", ["platform", "=web", "platform=~("])
+def test_what_is_no_condition_is_refused(text: str) -> None:
+    with pytest.raises(GroupError):
+        condition(text)
+
+
+SHOP = ("--detector", "shop")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--for", "PT1H"), "give one of"),
+        (("--where", "platform=web", "--series", "views", "--for", "PT1H"), "give one of"),
+        (("--where", "platform=web"), "give --for"),
+        (("--where", "platform=web", "--for", "PT1H", "--undo"), "give --for"),
+        (("--where", "platform=web", "--for", "PT1H"), "--detector: name one of other, shop"),
+        ((*SHOP, "--where", "country=DE", "--for", "PT1H"), "no dimension 'country'"),
+        ((*SHOP, "--measure", "orders", "--for", "PT1H"), "no measure 'orders'"),
+        ((*SHOP, "--series", "views{", "--for", "PT1H"), "is no series"),
+        ((*SHOP, "--measure", "views", "--for", "-PT1H"), "longer than nothing"),
+    ],
+)
+def test_what_cannot_be_snoozed_is_refused(tmp_path: Path, arguments: tuple[str, ...], why: str) -> None:
+    (tmp_path / "lookalive.toml").write_text(CONFIGURATION)
+
+    result = CliRunner().invoke(main, ["snooze", "-c", str(tmp_path / "lookalive.toml"), *arguments])
+
+    assert (result.exit_code, why in result.stderr) == (2, True), result.output
