@@ -86,9 +86,6 @@ class _Cells:
         sums = np.bincount(codes, of_leaves if rows is None else of_leaves[rows], len(self.places))
         return np.asarray(sums, dtype=np.float64)
 
-    def rows(self, cell: int) -> Rows:
-        return np.flatnonzero(self.of_leaf == cell)
-
 
 class Scan:
     """The elements of one measure in one interval."""
@@ -110,19 +107,17 @@ class Scan:
         self._cells = [
             _Cells(kept, codes, leaves.places, off if kept in monitored else None) for kept in wanted
         ]
-        self._found: list[tuple[Element, Rows, float]] = []
-        rest = self._shift - _common(self._shift, self._weight, SHAVED * leaves.wobble)
-        while len(self._found) < MOST_ELEMENTS and (found := self._best(rest)) is not None:
-            element, rows, shift = found
-            if any(element.place == known.place for known, _, _ in self._found):
-                break
-            rest[rows] -= shift
+        self._rest = self._shift - _common(self._shift, self._weight, SHAVED * leaves.wobble)
+        #: Each with its leaves: what they are off otherwise than together is no other fault.
+        self._found: list[tuple[Element, Rows]] = []
+        while len(self._found) < MOST_ELEMENTS and (found := self._best()) is not None:
             self._found.append(found)
+            self._weight[found[1]] = 0.0
 
     @property
     def elements(self) -> list[Element]:
         """The elements, the one that explains most first."""
-        return [element for element, _, _ in self._found]
+        return [element for element, _ in self._found]
 
     def explaining(self, places: Collection[Place]) -> dict[Place, Place]:
         """Of places, the element that explains the most of each; without those that none explains."""
@@ -131,22 +126,19 @@ class Scan:
         for cells in self._cells:
             if cells.kept not in asked or not self._found:
                 continue
-            away = [
-                np.abs(np.bincount(cells.of_leaf[rows], shift * self._base[rows], len(cells.places)))
-                for _, rows, shift in self._found
-            ]
+            away = [np.abs(cells.sums(self._rest * self._base, rows)) for _, rows in self._found]
             most = np.argmax(away, axis=0)
             for cell, place in enumerate(cells.places):
                 if place in places and away[most[cell]][cell] > 0:
                     told[place] = self._found[most[cell]][0].place
         return told
 
-    def _best(self, rest: Column) -> tuple[Element, Rows, float] | None:
-        b, c = rest * self._weight, self._weight
+    def _best(self) -> tuple[Element, Rows] | None:
+        b, c = self._rest * self._weight, self._weight
         most, best, clearly = -np.inf, (self._cells[0], 0), []
         for cells in self._cells:
             of, size = cells.sums(b), cells.sums(c)
-            gain = of**2 / (2 * size)
+            gain = of**2 / (2 * np.maximum(size, TINY))
             clear = cells.may & (gain > CLEAR**2 / 2 + cells.cost)
             clearly.append(np.where(clear, gain, 0.0))
             if clear.any():
@@ -156,7 +148,7 @@ class Scan:
         if most == -np.inf:
             return None
         cells, cell = self._narrowed(*best, b)
-        row = int(cells.rows(cell)[0])
+        row = int(self._left(cells, cell)[0])
         around = zip(self._cells, clearly, strict=True)
         holders = [(sum(of.kept), -gain[of.of_leaf[row]], n) for n, (of, gain) in enumerate(around)]
         # The coarsest place around it of which all is off.
@@ -165,14 +157,17 @@ class Scan:
             if gain and _holds(outer.kept, cells.kept) and self._part(outer, its, b) is None:
                 cells, cell = outer, its
                 break
-        rows = cells.rows(cell)
-        away, weight = float(b[rows].sum()), float(c[rows].sum())
-        strength = away**2 / (2 * weight)
+        rows = self._left(cells, cell)
+        strength = float(b[rows].sum() ** 2 / (2 * c[rows].sum()))
         # What it is sure by is what is left when the choice between so many is paid for.
         confidence = 1 - math.exp(min(0.0, cells.cost - strength))
-        inside = abs(float((self._base * rest)[rows].sum()))
+        inside = abs(float((self._base * self._rest)[rows].sum()))
         share = inside / max(inside, abs(float((self._base * self._shift).sum())), TINY)
-        return Element(cells.places[cell], strength, confidence, share), rows, away / weight
+        return Element(cells.places[cell], strength, confidence, share), rows
+
+    def _left(self, cells: _Cells, cell: int) -> Rows:
+        """The leaves of a place that are in no element yet."""
+        return np.flatnonzero((cells.of_leaf == cell) & (self._weight > 0))
 
     def _narrowed(self, cells: _Cells, cell: int, b: Column) -> tuple[_Cells, int]:
         """Step from a place to a part of it for as long as other parts are well."""
@@ -181,7 +176,7 @@ class Scan:
 
     def _part(self, cells: _Cells, cell: int, b: Column) -> tuple[_Cells, int] | None:
         """The part of a place that is off the most, where others are well."""
-        rows = cells.rows(cell)
+        rows = self._left(cells, cell)
         best: tuple[float, _Cells, int] | None = None
         for finer in self._cells:
             if finer.kept != cells.kept and _holds(cells.kept, finer.kept):
