@@ -46,9 +46,7 @@ Leaves = dict[str, LeafScores]
 
 
 def take(leaves: Leaves, scores: IntervalScores) -> None:
-    """Add the leaves of a chunk of scores to those that came before; what has no dimensions has none."""
-    if not scores.dimensions:
-        return
+    """Add the leaves of a chunk of scores to those that came before; without dimensions the total is one."""
     for row, place in enumerate(scores.places):
         is_leaf = None not in place
         if not is_leaf and any(value is not None for value in place):

@@ -50,7 +50,8 @@ class Separator:
         elements: list[Element] = []
         explaining: dict[tuple[str, Place], Place] = {}
         for measure, places in off.items():
-            if measure in leaves and leaves[measure].places:
+            # Without dimensions there is nothing to tell apart.
+            if len(self._levels) > 1 and measure in leaves and leaves[measure].places:
                 scan = Scan(leaves[measure], self._monitored, places | set(known), self._levels)
                 elements += scan.elements
                 explaining |= {(measure, place): of for place, of in scan.explaining(places).items()}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from detectors.config import Measure
+from detectors.grouping import Grouper
 from detectors.leaf_scores import Leaves, take
 from detectors.records import Place, Score
 from detectors.separating import Cluster, Separator
@@ -73,3 +76,24 @@ def test_where_leaves_say_nothing_places_that_hold_one_another_belong_together()
     (cluster,) = separated({**off("orders", TOTAL, ("web", None), ("app", None))})
 
     assert (len(cluster.scores), cluster.element) == (3, None)
+
+
+def test_without_dimensions_there_is_nothing_to_tell_apart_and_causes_are_found_all_the_same() -> None:
+    measures = [Measure(name=name, aggregation="count") for name in ("views", "orders")]
+    shop = Grouper(detector(measures=measures, funnel=["views", "orders"]), [])
+    rows: Rows = {
+        ("views", ()): {"severity": 90.0, "value": 500.0, "expected": 1000.0, "scale": 30.0},
+        ("orders", ()): {"severity": 99.0, "value": 52.0, "expected": 100.0, "scale": 10.0},
+    }
+
+    (group,) = shop.group(msgspec.structs.replace(scores("12:00", rows), dimensions=()))
+
+    assert [(r.measure, r.role, r.share) for r in group.relations] == [
+        ("views", "cause", None),
+        ("orders", "effect", 100),
+    ]
+    assert (group.localised, group.elements, group.totals) == (
+        False,
+        [{}],
+        {"orders": -48.0, "views": -500.0},
+    )
