@@ -15,8 +15,9 @@ from scipy.special import stdtr
 from detectors.localisation_levels import Levels, Numbers
 from detectors.localisation_unusual import Unusual, Usual
 
-#: Intervals from which on there is an idea of what is usual; intervals that are remembered.
-ENOUGH, MEMORY = 5, 200
+#: Intervals before one can be gauged, and from which on there is an idea of what is usual; how many are
+#: remembered.
+FIRST, ENOUGH, MEMORY = 3, 5, 200
 #: The errors of one leaf or value count as much as those of all others after so many intervals.
 OTHERS = 16.0
 #: Squares in units of what is usual count no more than this: they may be a fault of the past.
@@ -34,13 +35,13 @@ GUESSED = 1.5
 GUESSED_INTERVALS = 24
 GUESSED_LEAST = 0.01
 NEVER = 1e9
-#: By how much more, in logarithms, where one interval has taught.
-FITTED = 4.0
+#: By how much more, in logarithms, where one interval has been gauged; less, the more there are.
+FITTED = 2.5
 #: How much more is asked of a level whose places have few leaves each, the more so the more places there are:
 #: what single leaves do has heavy tails.
-TAIL = 0.08
+TAIL = 0.12
 #: How many spreads beyond what is usual a place must be: once something is wrong for sure, less is asked.
-SURE, ALSO = 3.7, 3.1
+SURE, ALSO = 3.5, 2.8
 
 
 class Errors:
@@ -61,13 +62,13 @@ class Errors:
         self._peak_squares = np.zeros(len(levels))
 
     def learn(self, actual: Numbers, expected: Numbers) -> None:
-        """Take in an interval in which nothing was wrong."""
+        """Take in an interval in which nothing was wrong, gauged by what those before it have taught."""
+        if self.intervals >= FIRST:
+            self._gauge(actual, expected)
         share = 1 / min(self.intervals + 1, MEMORY)
         self._learn_scale(share, actual, expected)
         self._learn_shared(share, actual, expected)
         self.intervals += 1
-        if self.intervals >= ENOUGH:
-            self.gauge(actual, expected)
 
     def _learn_scale(self, share: float, actual: Numbers, expected: Numbers) -> None:
         """How the errors of leaves grow with their size: a line through logarithms."""
@@ -97,12 +98,14 @@ class Errors:
             # The first intervals count in full: a forecast may be wrong in the same way all the time.
             most = np.sqrt(MOST * np.maximum(self._squares[n], _pooled(seen_now**2)))
             shared = seen_now if self.intervals < ENOUGH else np.clip(seen_now, -most, most)
-            self._means[n] += share * (shared - self._means[n])
-            self._squares[n] += share * (shared**2 - self._squares[n])
+            there = self.levels.singles[n].sums(seen.weight) > 0
+            self._means[n] += np.where(there, share * (shared - self._means[n]), 0.0)
+            self._squares[n] += np.where(there, share * (shared**2 - self._squares[n]), 0.0)
         own = np.minimum(seen.rest**2 * seen.weight * self._leaves, MOST)
-        self._leaves += (own - self._leaves) / min(self.intervals + 1 + OTHERS, MEMORY)
+        part = (own - self._leaves) / min(self.intervals + 1 + OTHERS, MEMORY)
+        self._leaves += np.where(seen.weight > 0, part, 0.0)
 
-    def gauge(self, actual: Numbers, expected: Numbers) -> None:
+    def _gauge(self, actual: Numbers, expected: Numbers) -> None:
         """Take in how unusual the most unusual place of each level is in such an interval."""
         self._gauged += 1
         share = 1 / min(self._gauged, MEMORY)
@@ -110,10 +113,6 @@ class Errors:
         peaks = np.log([max(0.1, seen.evidence(level).unusual.max()) for level in self.levels])
         self._peaks += share * (peaks - self._peaks)
         self._peak_squares += share * (peaks**2 - self._peak_squares)
-
-    def forget_peaks(self) -> None:
-        """Gauge anew: the first intervals were gauged when little was known."""
-        self._gauged = 0
 
     def guess(self, actual: Numbers, expected: Numbers) -> None:
         """Take the errors of most for those of all, and what is most unusual as if it were normal errors."""
@@ -145,7 +144,7 @@ class Errors:
             pooled = _pooled(variance)
             shrunk = (self.intervals * variance + OTHERS * pooled) / (self.intervals + OTHERS)
             shared.append(np.sqrt(np.maximum(shrunk, LEAST**2)))
-        # What has been learnt fits the intervals that taught it better than the next one.
+        # Of few intervals, nobody has seen the worst.
         margin = spreads * self._wobbles * self._tails + FITTED / max(1, self._gauged)
         limits = np.exp(self._peaks + margin) if self._gauged else self._no_limits
         return Usual(np.exp(self._log_scale), self._power, self._leaves, means, shared, limits)
@@ -167,13 +166,10 @@ class Errors:
 
 
 def learned(levels: Levels, actual: NDArray[np.float64], expected: NDArray[np.float64]) -> Errors:
-    """What past intervals teach, the first row being the oldest; all are gauged by what all have taught."""
+    """What past intervals teach, the first row being the oldest."""
     errors = Errors(levels)
     for row in range(len(actual)):
         errors.learn(actual[row], expected[row])
-    errors.forget_peaks()
-    for row in range(len(actual)):
-        errors.gauge(actual[row], expected[row])
     return errors
 
 

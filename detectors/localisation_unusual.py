@@ -68,7 +68,7 @@ class Unusual:
         variance = usual.scale * np.maximum(size, (size + actual) / 2) ** usual.power * usual.leaves
         self._ratio = 1 + (actual - expected * (size / floored)) / size
         #: How much each leaf says of a relative error.
-        self.weight = size * size / variance
+        self.weight = np.where((actual == 0) & (expected == 0), 0.0, size * size / variance)
         self.take_off_shared()
 
     def take_off_shared(self) -> None:
