@@ -7,7 +7,7 @@ in a processor's cache, and a new place touches one block, not all.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,7 +19,7 @@ from detectors.bars import FLOOR
 from detectors.config import Detector
 from detectors.locales import Locale, Reading
 from detectors.models import model_of
-from detectors.models.base import HIGHEST, Assessment, Column, Flags, Lender, Model
+from detectors.models.base import HIGHEST, Adopter, Assessment, Column, Flags, Lender, Model
 from detectors.severity import surprise
 from detectors.state import Array
 
@@ -117,6 +117,8 @@ class Block:
         self._keeps = np.array([m.fill == "previous" for m in detector.measures])
         self._alarms = np.array([m.fill == "alarm" for m in detector.measures])
         self._previous = np.empty((0, len(detector.measures)))
+        #: Series whose next value is their level from then on: measure and seat.
+        self._adopting: list[tuple[str, int]] = []
         #: Of all columns.
         self.state_bytes = 0
 
@@ -146,6 +148,21 @@ class Block:
             if isinstance(part.model, Lender):
                 part.model.lend(part.series(rows), theirs.model, theirs.series(lenders))
 
+    def adopt_next(self, measure: str, seat: int) -> dict[str, Array]:
+        """Let the next value of a series be its level from then on; what is known of it by now comes back."""
+        self._adopting.append((measure, seat))
+        part, series = self._part_of(measure, seat)
+        return {name: Array.of(array[..., series]) for name, array in part.model.save().items()}
+
+    def put_back(self, measure: str, seat: int, known: Mapping[str, Array]) -> None:
+        """Let all that is known of a series be what it was; nothing is done where that is of another kind."""
+        part, series = self._part_of(measure, seat)
+        arrays = {name: array.copy() for name, array in part.model.save().items()}
+        if known.keys() == arrays.keys():
+            for name, array in arrays.items():
+                array[..., series] = known[name].array()
+            part.model.load(arrays)
+
     def filled(self, came: Column) -> Column:
         """The value of every series of an interval, where NaN came for some: what its measure says then."""
         missing = np.where(self._keeps, self._previous, self._fills)
@@ -164,10 +181,25 @@ class Block:
         if reading.learns:
             for part, assessment in assessed:
                 part.model.learn(assessment)
+                self._adopt(part, assessment)
         alarmed = np.isnan(value) & self._alarms & ~table.learning
         table.surprise[alarmed] = HIGHEST
         table.grounds[alarmed] = _ALWAYS_THERE
         return table
+
+    def _adopt(self, part: _Modelled, assessment: Assessment) -> None:
+        mine = [(measure, seat) for measure, seat in self._adopting if measure in part.measures]
+        if not mine:
+            return
+        series = np.array([self._part_of(measure, seat)[1] for measure, seat in mine], dtype=np.intp)
+        if isinstance(part.model, Adopter):
+            adopts = np.zeros(len(assessment.value), dtype=np.bool_)
+            adopts[series] = True
+            part.model.adopt(assessment, adopts)
+        else:
+            # It knows levels by all their past alone.
+            part.model.reset(series)
+        self._adopting = [each for each in self._adopting if each not in mine]
 
     def _assessed(self, reading: Reading, value: Column) -> list[tuple[_Modelled, Assessment]]:
         """What each model says of its measures."""
@@ -179,8 +211,12 @@ class Block:
 
     def model_of(self, measure: str, seat: int) -> tuple[Model, int]:
         """The model of a measure, and which of its series is that of a seat."""
+        part, series = self._part_of(measure, seat)
+        return part.model, series
+
+    def _part_of(self, measure: str, seat: int) -> tuple[_Modelled, int]:
         part = next(part for part in self._modelled if measure in part.measures)
-        return part.model, seat * len(part.measures) + part.measures.index(measure)
+        return part, seat * len(part.measures) + part.measures.index(measure)
 
     def save(self) -> BlockState:
         """The state as it is stored."""

@@ -6,6 +6,7 @@ The worker runs the same steps with a topic between each; here one calls the nex
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from detectors.alerting import Alerter
 from detectors.chunks import chunked
@@ -77,6 +78,8 @@ class _AfterFold:
         ]
         self._grouper = Grouper(detector, rules)
         self._alerter = Alerter(detector, rules)
+        #: Verdicts on what has not come yet.
+        self._said: list[Verdict] = []
 
     def model_of(self, measure: str, place: Place) -> tuple[Model, int] | None:
         found = (scorer.model_of(measure, place) for _, scorer in self._shards)
@@ -86,14 +89,24 @@ class _AfterFold:
         if isinstance(said, Verdict):
             for _, scorer in self._shards:
                 scorer.take(said)
+            self._said.append(said)
         else:
             self._alerter.take(said)
+
+    def _settle(self, start: datetime) -> None:
+        """Let groups end that people call the new normal, as soon as it is said of them."""
+        heard = [said for said in self._said if said.end <= start]
+        for said in heard:
+            self._said.remove(said)
+            if said.verdict == "new-normal" and not said.undo:
+                self._grouper.settle(said.group)
 
     def take(self, record: Partial | Watermark) -> Iterator[Outcome]:
         closer, scorer = self._shards[record.shard]
         for interval in closer.add(record):
             for scores in chunked(scorer.score(interval)):
                 yield scores
+                self._settle(scores.interval_start)
                 for group in self._grouper.group(scores):
                     yield shortened(group)
                     yield from self._alerter.alert(group)

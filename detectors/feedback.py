@@ -11,7 +11,7 @@ that begin after what it is said of. How long ago that was is reckoned in the ti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -38,6 +38,7 @@ OTHER_DAY = timedelta(hours=20)
 RELIEF = DECADE
 
 EXPECTED = "affected by feedback: someone has said that the like of it is expected at this hour"
+ADOPTED = "affected by feedback: someone has said that this is the new normal"
 MISSED = "affected by feedback: the like of it was missed at this hour, so that less severity is asked for,"
 
 
@@ -123,16 +124,23 @@ class Feedback:
         """Where the series of a verdict is."""
         return tuple(map(verdict.dimensions.get, self._dimensions))
 
-    def apply(self, scores: IntervalScores) -> IntervalScores:
-        """The scores with what was said of others like them: what holds them back, or asks less of them."""
+    def apply(self, scores: IntervalScores, adopted: Collection[Verdict] = ()) -> IntervalScores:
+        """The scores with what was said of others like them: what holds them back, or asks less of them.
+
+        `adopted` are levels that models adopt with these very scores.
+        """
         if not self.verdicts:
             return scores
+        series = {(verdict.measure, self.place_of(verdict)) for verdict in adopted}
         held_by, relief, why = dict(scores.held_by), dict[int, float](), dict(scores.why)
         for row, severity in enumerate(scores.severity):
             if severity < FLOOR:
                 continue
             score = scores.row(row)
-            if row not in held_by and self._expects(score):
+            if row not in held_by and (score.measure, score.place) in series:
+                held_by[row] = "feedback"
+                why[row] = (*score.why, ADOPTED)
+            elif row not in held_by and self._expects(score):
                 held_by[row] = "feedback"
                 why[row] = (*score.why, EXPECTED)
             elif (less := self._relief(score)) > 0:

@@ -120,6 +120,12 @@ class Grouper:
         asked = primaries | self._breaches.suspects.keys()
         return [group for interval in self._gatherer.add(scores, asked) for group in self._group(interval)]
 
+    def settle(self, group: str) -> None:
+        """Let a group end when there is nothing new in it: people call what it is the new normal."""
+        for settled in self._open:
+            if settled.id == group:
+                settled.held = HELD_FOR
+
     def foresee(self, scores: IntervalScores) -> list[AnomalyGroup]:
         """The groups that the scores of an open interval would open; nothing of them is kept."""
         if self.passed is not None and scores.interval_start <= self.passed:

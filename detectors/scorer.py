@@ -13,8 +13,9 @@ import msgspec
 import numpy as np
 
 from detectors.admission import Admission, AdmissionState, Rows
+from detectors.adoption import Adopted, Adoption
 from detectors.bars import FLOOR
-from detectors.blocks import BlockState, Table
+from detectors.blocks import Block, BlockState, Table
 from detectors.chunks import selected
 from detectors.config import GROWING, Calendars, Detector, Measure, digest
 from detectors.explaining import STOPPED, TOGETHER, explained
@@ -47,6 +48,7 @@ class ScorerState(msgspec.Struct):
     joints: list[JointState]
     admission: AdmissionState
     verdicts: dict[str, Verdict] = {}
+    adopted: dict[str, Adopted] = {}
 
 
 class Scorer:
@@ -59,6 +61,7 @@ class Scorer:
         #: How many series have seen too little to be asked.
         self.learning = 0
         self._computed = set(detector.subsets)
+        self._measures = [measure.name for measure in detector.measures]
         self._locales = Locales(detector, calendars)
         self._seating = Seating(detector, self._locales)
         self._relatives = Relatives(detector, self._locales)
@@ -66,6 +69,7 @@ class Scorer:
         self._holds = Holds(detector)
         self._joints = Joints(detector)
         self._feedback = Feedback(detector)
+        self._adoption = Adoption(self._feedback)
 
     @property
     def series(self) -> int:
@@ -90,13 +94,36 @@ class Scorer:
         value = self._nothing() if stopped else self._values(interval)
         readings = self._readings(interval)
         zeros = self._seating.assess(readings, self._zeros()) if stopped else None
+        adopted = self._adopt(interval, value, readings)
         table = self._seating.score(readings, value)
         if zeros is not None:
             # Nothing at all is no less surprising than the zeros that it would be read as.
             np.fmax(table.surprise, zeros.surprise, out=table.surprise)
         scores = self._scores(interval, table, self._together(table, readings), readings, stopped=stopped)
+        scores = self._feedback.apply(scores, adopted)
         self.learning = scores.phase.count("learning")
         return scores
+
+    def _adopt(self, interval: Interval, value: Column, readings: Mapping[Locale, Reading]) -> list[Verdict]:
+        """Let levels be adopted that people call the new normal, once there is a plain value of them."""
+        self._adoption.take_back(self._seat_of)
+        adopted = []
+        for verdict in self._adoption.waits(utc(interval.start)):
+            seated = self._seat_of(verdict)
+            if seated is None:
+                continue
+            block, seat = seated
+            reading = readings[block.locale]
+            came = value[block.rows[seat], self._measures.index(verdict.measure)]
+            if reading.learns and not reading.moment.special and not np.isnan(came):
+                self._adoption.adopt(verdict, block, seat)
+                adopted.append(verdict)
+        return adopted
+
+    def _seat_of(self, verdict: Verdict) -> tuple[Block, int] | None:
+        row = self.admission.rows.get(self._feedback.place_of(verdict))
+        known = row is not None and verdict.measure in self._measures
+        return self._seating.seat_of(row) if row is not None and known else None
 
     def foresee(self, interval: Interval) -> IntervalScores:
         """The scores of an open interval that its close can hardly change; nothing is learnt.
@@ -117,7 +144,8 @@ class Scorer:
             table.value[:] = np.nan
         scores = self._scores(interval, table, {}, readings, stopped=not interval.events)
         told = [row for row, severity in enumerate(scores.severity) if severity >= FLOOR]
-        return msgspec.structs.replace(selected(scores, told), provisional=True)
+        early = msgspec.structs.replace(selected(scores, told), provisional=True)
+        return self._feedback.apply(early)
 
     def has_stopped(self, interval: Interval) -> bool:
         """Whether the source has stopped if an interval that is half over ends as it is."""
@@ -174,7 +202,7 @@ class Scorer:
         *,
         stopped: bool,
     ) -> IntervalScores:
-        measures = [measure.name for measure in self.detector.measures]
+        measures = self._measures
         places = [place for place in self.admission.places if place is not None]
         rows, joint = self.admission.taken(), self.admission.rows_of(list(together))
         told = table.rows(rows)
@@ -188,7 +216,7 @@ class Scorer:
         # That a source has stopped is no matter of its measures.
         held_by = {} if stopped else self._holds.of(told, surprising)
         held_by |= {n: "calendar" for n, reading in days.items() if reading.held_by is not None}
-        scores = IntervalScores(
+        return IntervalScores(
             detector=self.detector.name,
             shard=self.shard,
             shards=self.detector.shards,
@@ -220,7 +248,6 @@ class Scorer:
                 for n, reading in days.items()
             },
         )
-        return self._feedback.apply(scores)
 
     def model_of(self, measure: str, place: Place) -> tuple[Model, int] | None:
         """The model of a series, and which of its series that is; None where it has no row."""
@@ -234,8 +261,9 @@ class Scorer:
         """The state as it is stored: one block at a time, for together they may be large."""
         measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         state = ScorerState(
-            self._silence, measures, self._joints.save(), self.admission.save(), self._feedback.verdicts
-        )
+            self._silence, measures, self._joints.save(), self.admission.save(),
+            self._feedback.verdicts, self._adoption.save(),
+        )  # fmt: skip
         return state, self._seating.save()
 
     def load(self, state: ScorerState, blocks: Iterable[BlockState]) -> Mapping[str, int]:
@@ -251,6 +279,7 @@ class Scorer:
         if not kept:
             return {}
         self.admission.load(state.admission, self._is_computed)
+        self._adoption.load(state.adopted)
         anew = self._seating.load(self.admission.places, blocks, kept)
         if kept == set(state.measures) == set(definitions):
             anew["joint"] += self._joints.load(state.joints)

@@ -112,8 +112,12 @@ class GroupStep:
     def _hear(self, said: Said) -> None:
         """Let a detector know what someone has said."""
         lane = self.lane(said.detector)
-        if lane is not None and isinstance(said, Snooze):
+        if lane is None:
+            return
+        if isinstance(said, Snooze):
             lane.alerter.take(said)
+        elif not said.undo:
+            lane.grouper.settle(said.group)
 
     def _message(self, alert: Alert) -> Message:
         self._count_alert(alert)

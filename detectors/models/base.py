@@ -98,6 +98,14 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Adopter(Model, Protocol):
+    """A model that can take another level for the usual one at once, and keep what else it knows."""
+
+    def adopt(self, assessment: Any, series: Flags) -> None:
+        """Let values that were assessed, and learnt, be the level of some series from now on."""
+
+
+@runtime_checkable
 class Lender(Model, Protocol):
     """A model whose series need not begin with nothing: others of its kind lend them their shape."""
 

@@ -410,15 +410,25 @@ class Seasonal(Parted):
     def _adopt(self, known: SeasonalAssessment) -> None:
         """Let a level that has stayed for long be the new normal."""
         state = self._state
-        lasted = np.where(known.given.seen, known.lasts * (state.lasted + 1), state.lasted)
-        adopted = lasted >= self._adopted_after
+        seen = known.given.seen
+        state.lasted = np.where(seen, known.lasts * (state.lasted + 1), state.lasted)
+        state.moved = np.where(seen, self._fading * state.moved, state.moved)
+        self._take_for_normal(known, state.lasted >= self._adopted_after)
+
+    def adopt(self, assessment: SeasonalAssessment, series: Flags) -> None:
+        """Let values that were assessed, and learnt, be the new normal of some series at once."""
+        self._state.fast = np.where(series, assessment.given.x, self._state.fast)
+        self._take_for_normal(assessment, series)
+
+    def _take_for_normal(self, known: SeasonalAssessment, adopted: Flags) -> None:
+        state = self._state
         move = np.where(adopted, state.fast - known.slow.expected, 0.0)
-        state.moved = np.where(known.given.seen, self._fading * state.moved, state.moved) + move
+        state.moved = state.moved + move
         self._slow.adopt(adopted, state.fast, known.slow)
         self._fast.adopt(adopted, state.fast, known.fast)
         state.slow = np.where(adopted, state.fast, state.slow)
         state.mean = np.where(adopted, 0.0, state.mean)
-        state.lasted = np.where(adopted, 0.0, lasted)
+        state.lasted = np.where(adopted, 0.0, state.lasted)
 
     def lend(self, series: Series, other: Seasonal, lenders: Series) -> None:
         """Let series without history begin in the shape of others: their seasons and their noise."""

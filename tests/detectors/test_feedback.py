@@ -234,3 +234,64 @@ def test_it_is_stored() -> None:
     again.load(state.decode(state.encode(saved), ScorerState), blocks)
 
     assert again.save()[0].verdicts == saved.verdicts != {}
+
+
+# The new normal.
+
+HOURS = 14 * 24
+
+
+def moved(model: str, *, undo: bool = False, said: bool = True) -> tuple[list[float], Scorer, str]:
+    """Severities of days on which a level has doubled; after three hours someone calls it the new normal."""
+    shop = detector(interval=HOUR, measures=[Measure("orders", "count", model=model)])
+    scorer, noise, severities, held = Scorer(shop), random.Random(4), list[float](), ""
+    shift = ms("00:00") + HOURS * 60 * MINUTE
+    normal = Verdict(
+        "shop", "g1", "orders", {}, "new-normal", utc(shift), utc(shift) + 3 * HOUR, "above", 400.0
+    )
+    for hour in range(HOURS + 72):
+        mean = 400 * (1 + 0.4 * math.sin(hour / 24 * 2 * math.pi)) * (2 if hour >= HOURS else 1)
+        value = max(0, round(noise.gauss(mean, math.sqrt(mean))))
+        if hour == HOURS + 3 and said:
+            scorer.take(normal)
+        if hour == HOURS + 5 and undo:
+            scorer.take(msgspec.structs.replace(normal, undo=True))
+        start = ms("00:00") + hour * 60 * MINUTE
+        told = scorer.score(Interval("shop", start, start + 60 * MINUTE, 1, [()], [1], {"orders": [value]}))
+        severities.append(told.severity[0])
+        held += told.held_by.get(0, "") if hour == HOURS + 3 else ""
+    return severities[HOURS:], scorer, held
+
+
+def test_a_new_normal_is_adopted_at_once() -> None:
+    severities, _, held = moved("seasonal")
+    unsaid, _, _ = moved("seasonal", said=False)
+
+    assert min(severities[:2]) > 70
+    # The hour that is adopted is as unusual as it is, and held back.
+    assert (held, severities[3] > 50) == ("feedback", True)
+    assert max(severities[4:]) < 50
+    assert max(unsaid[4:]) > 70
+
+
+def test_what_cannot_adopt_a_level_begins_anew() -> None:
+    severities, scorer, _ = moved("robust")
+
+    assert max(severities[4:8]) == 0
+    assert scorer.learning == 0
+
+
+def test_a_new_normal_is_undone() -> None:
+    adopted, undone = moved("seasonal")[0], moved("seasonal", undo=True)[0]
+
+    assert adopted[:5] == undone[:5]
+    assert undone[5] > 70 > adopted[5]
+
+
+def test_what_was_known_before_is_stored() -> None:
+    _, scorer, _ = moved("seasonal")
+    saved, blocks = scorer.save()
+    again = Scorer(scorer.detector)
+    again.load(state.decode(state.encode(saved), ScorerState), blocks)
+
+    assert again.save()[0].adopted == saved.adopted != {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,18 +40,23 @@ detector = "shop"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve days of a shop whose app has a night job on the last three."""
     folder = tmp_path_factory.mktemp("shop")
+    nights = [START + timedelta(days=night, hours=JOB) for night in NIGHTS]
+    write(folder, lambda at, platform: 3.0 if platform == "app" and at in nights else 1.0)
+    backtest(folder, "--groups", folder / "groups.jsonl")
+    return folder
+
+
+def write(folder: Path, factor: Callable[[datetime, str], float]) -> None:
+    """The configuration and the views of a shop, some of them so many times as high as ever."""
     noise = random.Random(5)
     lines = ["timestamp,platform,views"]
     for hour in range(DAYS * 24):
-        at = f"{START + timedelta(hours=hour):%Y-%m-%d %H:%M:%S}"
-        job = hour % 24 == JOB and hour // 24 in NIGHTS
+        at = START + timedelta(hours=hour)
         for platform in ("app", "web"):
-            views = 300 + 80 * (hour % 24 > 7) + noise.randint(0, 20) + 600 * (job and platform == "app")
-            lines.append(f"{at},{platform},{views}")
+            views = (300 + 80 * (hour % 24 > 7) + noise.randint(0, 20)) * factor(at, platform)
+            lines.append(f"{at:%Y-%m-%d %H:%M:%S},{platform},{views:g}")
     (folder / "lookalive.toml").write_text(CONFIGURATION)
     (folder / "shop.csv").write_text("\n".join(lines) + "\n")
-    backtest(folder, "--groups", folder / "groups.jsonl")
-    return folder
 
 
 def run(folder: Path, command: str, *arguments: str | Path) -> Result:
@@ -146,3 +152,23 @@ def test_a_group_that_is_not_there_is_named(folder: Path) -> None:
 
     assert result.exit_code == 2
     assert "there is no group 'nosuch'" in result.stderr
+
+
+def test_the_new_normal_ends_its_group_early(tmp_path: Path) -> None:
+    shift = START + timedelta(days=8, hours=12)
+    write(tmp_path, lambda at, _: 3.0 if at >= shift else 1.0)
+    given, groups = tmp_path / "said.jsonl", tmp_path / "groups.jsonl"
+
+    def of_shift(*arguments: str | Path) -> list[dict[str, Any]]:
+        """The changes of the group that opens with it."""
+        backtest(tmp_path, "--groups", groups, *arguments)
+        known = [json.loads(line) for line in groups.read_text().splitlines()]
+        return [group for group in known if datetime.fromisoformat(group["start"]) == shift]
+
+    first, *_, unsaid = of_shift()
+    groups.write_text(json.dumps(first))
+    assert say(tmp_path, first["id"], "--verdict", "new-normal", "--output", given).exit_code == 0
+    *_, said = of_shift("--feedback", given)
+
+    assert (unsaid["reason"], said["reason"]) == ("new_normal", "new_normal")
+    assert said["end"] < unsaid["end"]
