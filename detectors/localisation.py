@@ -21,6 +21,8 @@ from detectors.localisation_unusual import TINY, Unusual
 
 #: Elements at most: what takes more is no explanation.
 MOST_ELEMENTS = 8
+#: Where elements have more of the leaves than this, all is off.
+EVERYWHERE = 0.75
 #: What an element must be worth, in nats, beside the choice between the places of its level: so much for
 #: each dimension.
 A_DIMENSION = 1.0
@@ -65,11 +67,24 @@ class _Found:
 
 def localise(actual: Numbers, expected: Numbers, errors: Errors) -> Localisation:
     """The elements that explain the change of an interval, the largest first."""
+    found = _elements(actual, expected, errors)
+    told = np.any([one.leaves for one in found], axis=0) if found else np.zeros(len(actual), bool)
+    if told.mean() > EVERYWHERE:
+        # All is off: that is no place. There may be one that is off beside all others.
+        there = expected > 0
+        common = float(np.median(actual[there] / expected[there])) if there.any() else 1.0
+        expected = expected * common
+        found = _elements(actual, expected, errors)
+    return _told(found, actual, expected, errors)
+
+
+def _elements(actual: Numbers, expected: Numbers, errors: Errors) -> list[_Found]:
     levels, usual = errors.levels, errors.usual(ALSO)
     limits, sure = usual.limits, errors.usual(SURE).limits
     seen = Unusual(levels, usual, actual, expected)
     found: list[_Found] = []
     is_sure = False
+    # Some of what is looked into turns out to be usual: that is no element, and not looked at again.
     for _ in range(2 * MOST_ELEMENTS):
         seen.take_off_shared()
         start = _best(seen, levels, limits)
@@ -80,8 +95,7 @@ def localise(actual: Numbers, expected: Numbers, errors: Errors) -> Localisation
         place = _narrowed(seen, rest, *start)
         leaves = inside(levels, place)
         number = levels.number(tuple(sorted(place)))
-        level = next(level for n, level in enumerate(levels) if n == number)
-        unusual = float(unusuals[number][level.of_leaf[leaves.argmax()]])
+        unusual = float(unusuals[number][levels.places_of(number)[leaves.argmax()]])
         if unusual >= limits[number]:
             is_sure |= unusual >= sure[number]
             direction = float(seen.weight[leaves] @ rest[leaves])
@@ -93,7 +107,7 @@ def localise(actual: Numbers, expected: Numbers, errors: Errors) -> Localisation
             ]
             found.append(_Found(place, leaves, direction, errors.chance(number, unusual)))
         seen.leave_out(leaves)
-    return _told(found if is_sure else [], actual, expected, errors)
+    return found if is_sure else []
 
 
 def contributions(

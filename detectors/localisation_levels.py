@@ -69,6 +69,10 @@ class Levels:
         """Which level has these dimensions."""
         return list(self._levels).index(dimensions)
 
+    def places_of(self, number: int) -> Codes:
+        """Leaf → number of the place that it is in, at the level of this number."""
+        return list(self._levels.values())[number].of_leaf
+
     def _combined(self, dimensions: tuple[int, ...]) -> Level:
         number = np.zeros(len(self.codes), np.intp)
         room = 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from detectors.localisation import Localisation, localise
+from detectors.localisation import Localisation, contributions, localise
 from detectors.localisation_errors import Errors, learned
 from detectors.localisation_levels import Codes, Levels, Numbers
 
@@ -91,3 +91,31 @@ def test_a_forecast_that_is_always_wrong_in_the_same_way_is_usual() -> None:
 def test_nothing_is_localised_before_it_is_known_what_is_usual() -> None:
     quiet = table().changed(0.3, a=1)
     assert not localise(quiet.actual, quiet.expected, Errors(quiet.levels)).localised
+
+
+def test_what_happens_everywhere_is_nowhere_in_particular() -> None:
+    quiet = table()
+    halved = Table(quiet.levels, quiet.errors, np.floor(quiet.actual / 2), quiet.expected)
+
+    assert not halved.localise().localised
+    assert places(halved.changed(0.3, a=1, c=2).localise()) == [{0: 1, 2: 2}]
+
+
+def test_a_value_that_was_not_expected_at_all_is_found() -> None:
+    quiet = table()
+    at = quiet.levels.codes[:, 2] == 4
+    expected = np.where(at, 0.0, quiet.expected)
+    rng = np.random.default_rng(6)
+    past = rng.poisson(expected, (INTERVALS, len(expected))).astype(float)
+    errors = learned(quiet.levels, past, np.tile(expected, (INTERVALS, 1)))
+
+    assert places(localise(np.where(at, 80.0, expected), expected, errors)) == [{2: 4}]
+
+
+def test_contributions_of_changes_that_cancel_add_up() -> None:
+    levels = Levels(np.array([[0, 0], [0, 1], [1, 0], [1, 1]]))
+    first, second = contributions(levels, np.array([8.0, 10, 14, 8]), np.array([10.0, 10, 10, 10]))
+
+    assert [(code, round(share, 1)) for code, share, _, _ in first] == [(0, 50.0), (1, 50.0)]
+    assert [(code, round(share, 1)) for code, share, _, _ in second] == [(0, 50.0), (1, 50.0)]
+    assert contributions(levels, np.ones(4), np.ones(4))[0][0][1] == 0.0
