@@ -8,12 +8,16 @@ less and less once there are MEMORY of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from detectors.localisation_levels import Levels, Numbers
+from detectors.localisation_levels import Codes, Levels, Numbers
 from detectors.localisation_unusual import Unusual, Usual
+from detectors.state import Array
 
 #: Intervals before one can be gauged, and from which on there is an idea of what is usual; how many are
 #: remembered.
@@ -42,6 +46,22 @@ FITTED = 2.5
 TAIL = 0.12
 #: How many spreads beyond what is usual a place must be: once something is wrong for sure, less is asked.
 SURE, ALSO = 3.5, 2.8
+
+
+class ErrorsState(msgspec.Struct):
+    """Errors as they are stored."""
+
+    intervals: int
+    #: Mean power, logarithm of the scale, and logarithm of the size of leaves.
+    law: tuple[float, float, float]
+    leaves: Array
+    #: Dimension → value → mean of the shared error, and of its square.
+    means: list[Array]
+    squares: list[Array]
+    gauged: int
+    #: Level → mean of the logarithm of what is most unusual, and of its square.
+    peaks: Array
+    peak_squares: Array
 
 
 class Errors:
@@ -80,12 +100,13 @@ class Errors:
         error = np.maximum(error, 0.05 * max(np.median(error), error.mean() / 10))
         x, y = np.log(expected[is_there]), 2 * np.log(error)
         around = x - x.mean()
-        power = np.clip(around @ y / (around @ around), 0.5, 2.0) if around @ around > len(x) / 100 else 1.0
+        spread = float(around @ around)
+        power = float(np.clip(around @ y / spread, 0.5, 2.0)) if spread > len(x) / 100 else 1.0
         before = self._power
         self._power += share * (power - before)
-        self._log_size += share * (x.mean() - self._log_size)
+        self._log_size += share * (float(x.mean()) - self._log_size)
         self._log_scale -= (self._power - before) * self._log_size
-        scale = np.median(y - self._power * x) - np.log(MEDIAN_SQUARE)
+        scale = float(np.median(y - self._power * x) - np.log(MEDIAN_SQUARE))
         self._log_scale += share * (scale - self._log_scale)
 
     def _learn_shared(self, share: float, actual: Numbers, expected: Numbers) -> None:
@@ -113,6 +134,40 @@ class Errors:
         peaks = np.log([max(0.1, seen.evidence(level).unusual.max()) for level in self.levels])
         self._peaks += share * (peaks - self._peaks)
         self._peak_squares += share * (peaks**2 - self._peak_squares)
+
+    def moved(self, levels: Levels, leaves: Codes, values: Sequence[Codes]) -> Errors:
+        """The same for another table: leaf and value → which one it was, or -1 if it is new."""
+        moved = Errors(levels)
+        moved.intervals, moved._gauged = self.intervals, self._gauged
+        moved._power, moved._log_scale, moved._log_size = self._power, self._log_scale, self._log_size
+        moved._leaves = np.where(leaves < 0, 1.0, self._leaves[leaves])
+        for n, was in enumerate(values):
+            moved._means[n] = np.where(was < 0, 0.0, self._means[n][was])
+            moved._squares[n] = np.where(was < 0, _pooled(self._squares[n]), self._squares[n][was])
+        moved._peaks, moved._peak_squares = self._peaks, self._peak_squares
+        return moved
+
+    def save(self) -> ErrorsState:
+        """The state as it is stored."""
+        return ErrorsState(
+            self.intervals,
+            (self._power, self._log_scale, self._log_size),
+            Array.of(self._leaves),
+            [Array.of(means) for means in self._means],
+            [Array.of(squares) for squares in self._squares],
+            self._gauged,
+            Array.of(self._peaks),
+            Array.of(self._peak_squares),
+        )
+
+    def load(self, state: ErrorsState) -> None:
+        """Go on from a stored state, of a table with the same leaves."""
+        self.intervals, self._gauged = state.intervals, state.gauged
+        self._power, self._log_scale, self._log_size = state.law
+        self._leaves = state.leaves.array()
+        self._means = [means.array() for means in state.means]
+        self._squares = [squares.array() for squares in state.squares]
+        self._peaks, self._peak_squares = state.peaks.array(), state.peak_squares.array()
 
     def guess(self, actual: Numbers, expected: Numbers) -> None:
         """Take the errors of most for those of all, and what is most unusual as if it were normal errors."""
