@@ -11,8 +11,9 @@ that begin after what it is said of. How long ago that was is reckoned in the ti
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Literal
 
 import msgspec
@@ -20,9 +21,10 @@ import msgspec
 from detectors.bars import FLOOR
 from detectors.breaches import direction
 from detectors.config import DAY, ZERO_WITHOUT_EVENTS, Detector, Where
+from detectors.gathering import SeriesKey
 from detectors.intervals import HOUR
 from detectors.places import series_id
-from detectors.records import Direction, IntervalScores, Place, Score
+from detectors.records import JOINT, Direction, IntervalScores, Place, Score
 from detectors.severity import DECADE
 
 Saying = Literal["anomaly", "expected", "new-normal", "missed"]
@@ -36,10 +38,12 @@ FARTHER = 1.5
 OTHER_DAY = timedelta(hours=20)
 #: How much less of severity is asked of what is like something missed: as much as ten times the sensitivity.
 RELIEF = DECADE
+#: However often it was missed.
+MOST_RELIEF = 2 * RELIEF
 
 EXPECTED = "affected by feedback: someone has said that the like of it is expected at this hour"
 ADOPTED = "affected by feedback: someone has said that this is the new normal"
-MISSED = "affected by feedback: the like of it was missed at this hour, so that less severity is asked for,"
+MISSED = "affected by feedback: the like of it was missed before, so that less severity is asked for,"
 
 
 class Verdict(msgspec.Struct, frozen=True, tag="verdict"):
@@ -102,23 +106,57 @@ class Feedback:
         self._dimensions = detector.dimensions
         #: Measures that add up: what a place is off by, its roll-ups are off by.
         self._adds_up = {m.name for m in detector.measures if m.aggregation in ZERO_WITHOUT_EVENTS}
-        self.verdicts: dict[str, Verdict] = {}
+        self._verdicts: dict[str, Verdict] = {}
+        #: What is expected, and what was missed, by the series that may be like it.
+        self._expected: dict[SeriesKey, list[Verdict]] = {}
+        self._missed: dict[SeriesKey, list[Verdict]] = {}
 
     def take(self, verdict: Verdict) -> None:
         """Take in what was said; the same again changes nothing."""
-        self.verdicts.pop(verdict.id, None)
+        self._verdicts.pop(verdict.id, None)
         if not verdict.undo:
-            self.verdicts[verdict.id] = verdict
+            self._verdicts[verdict.id] = verdict
+        self.load(self._verdicts)
 
     def expire(self, start: datetime) -> None:
         """Let go of what does not hold any more in an interval that begins then."""
-        for key, verdict in list(self.verdicts.items()):
-            if verdict.expires is not None and verdict.expires <= start:
-                del self.verdicts[key]
+        ended = [v.id for v in self._verdicts.values() if v.expires is not None and v.expires <= start]
+        if ended:
+            self.load({key: verdict for key, verdict in self._verdicts.items() if key not in ended})
+
+    def save(self) -> dict[str, Verdict]:
+        """The state as it is stored."""
+        return self._verdicts
+
+    def load(self, verdicts: Mapping[str, Verdict]) -> None:
+        """Go on from a stored state."""
+        self._verdicts = dict(verdicts)
+        self._expected, self._missed = {}, {}
+        for verdict in self._verdicts.values():
+            if verdict.verdict == "expected":
+                for series in self._alike(verdict):
+                    self._expected.setdefault(series, []).append(verdict)
+            elif verdict.verdict == "missed":
+                series = verdict.measure, self.place_of(verdict)
+                self._missed.setdefault(series, []).append(verdict)
+
+    def _alike(self, verdict: Verdict) -> Iterator[SeriesKey]:
+        """The series of which something can be like what a verdict speaks of.
+
+        Not those of a part of its place: what is said of the total is no help where an incident is elsewhere.
+        """
+        place = self.place_of(verdict)
+        yield verdict.measure, place
+        if verdict.measure != JOINT:
+            # When one of its measures is off, all of them are unusual together.
+            yield JOINT, place
+        if verdict.measure in self._adds_up:
+            kept = [(value, None) if value is not None else (None,) for value in place]
+            yield from ((verdict.measure, holder) for holder in product(*kept) if holder != place)
 
     def adopted(self) -> Iterator[tuple[str, Verdict]]:
         """What is the new normal."""
-        return ((key, v) for key, v in self.verdicts.items() if v.verdict == "new-normal")
+        return ((key, v) for key, v in self._verdicts.items() if v.verdict == "new-normal")
 
     def place_of(self, verdict: Verdict) -> Place:
         """Where the series of a verdict is."""
@@ -129,7 +167,7 @@ class Feedback:
 
         `adopted` are levels that models adopt with these very scores.
         """
-        if not self.verdicts:
+        if not self._verdicts:
             return scores
         series = {(verdict.measure, self.place_of(verdict)) for verdict in adopted}
         held_by, relief, why = dict(scores.held_by), dict[int, float](), dict(scores.why)
@@ -150,8 +188,8 @@ class Feedback:
 
     def _expects(self, score: Score) -> bool:
         """Whether someone has said that something like this is expected."""
-        change = None if score.value is None or score.expected is None else score.value - score.expected
-        like = [v for v in self._of("expected", score) if self._covers(v, score.place, change)]
+        series = score.measure, score.place
+        like = [verdict for verdict in self._expected.get(series, ()) if _is_like(score, verdict)]
         if any(_recurs(verdict, score.interval_start, WEEK) for verdict in like):
             return True
         days = [verdict.start for verdict in like if _recurs(verdict, score.interval_start, DAY)]
@@ -161,36 +199,23 @@ class Feedback:
         """How much less is asked of something like this, since others like it were missed."""
         missed = [
             verdict
-            for verdict in self._of("missed", score)
-            if self.place_of(verdict) == score.place and _recurs(verdict, score.interval_start, WEEK)
+            for verdict in self._missed.get((score.measure, score.place), ())
+            if verdict.direction in {None, direction(score)} and verdict.end <= score.interval_start
         ]
-        return RELIEF * len(missed)
-
-    def _of(self, saying: Saying, score: Score) -> Iterator[Verdict]:
-        return (
-            verdict
-            for verdict in self.verdicts.values()
-            if verdict.verdict == saying
-            and verdict.measure == score.measure
-            and verdict.direction in {None, direction(score)}
-            and verdict.end <= score.interval_start
-        )
-
-    def _covers(self, verdict: Verdict, place: Place, change: float | None) -> bool:
-        """Whether a change is one that the verdict speaks of, or has it as a part.
-
-        Not so a part of it: what is said of the total is of no help where an incident is in another place.
-        """
-        said = self.place_of(verdict)
-        if place != said and not (verdict.measure in self._adds_up and _holds(place, said)):
-            return False
-        if change is None or verdict.change is None:
-            return change is verdict.change
-        return abs(change) <= FARTHER * abs(verdict.change)
+        return min(RELIEF * len(missed), MOST_RELIEF)
 
 
-def _holds(place: Place, part: Place) -> bool:
-    return all(value in (None, other) for value, other in zip(place, part, strict=True))
+def _is_like(score: Score, verdict: Verdict) -> bool:
+    """Whether a score is on the side that a verdict speaks of, and not much farther off."""
+    if verdict.end > score.interval_start:
+        return False
+    if score.measure == JOINT != verdict.measure:
+        return True
+    if verdict.direction not in {None, direction(score)}:
+        return False
+    if score.value is None or score.expected is None or verdict.change is None:
+        return (score.value is None) == (verdict.change is None)
+    return abs(score.value - score.expected) <= FARTHER * abs(verdict.change)
 
 
 def _recurs(verdict: Verdict, start: datetime, period: timedelta) -> bool:

@@ -262,7 +262,7 @@ class Scorer:
         measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         state = ScorerState(
             self._silence, measures, self._joints.save(), self.admission.save(),
-            self._feedback.verdicts, self._adoption.save(),
+            self._feedback.save(), self._adoption.save(),
         )  # fmt: skip
         return state, self._seating.save()
 
@@ -273,7 +273,8 @@ class Scorer:
         to another shard by now, go. Tells how many series of which models start anew for no such reason:
         an earlier version stored of them what they cannot go on from.
         """
-        self._silence, self._feedback.verdicts = state.silence, state.verdicts
+        self._silence = state.silence
+        self._feedback.load(state.verdicts)
         definitions = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         kept = {name for name, definition in definitions.items() if state.measures.get(name) == definition}
         if not kept:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from kafka import KafkaConsumer
 
+from detectors.feedback import Said, Verdict
 from detectors.records import AnomalyGroup
 from streams.clients import reader
 from streams.errors import GroupError
@@ -16,6 +17,7 @@ from streams.settings import Settings
 POLL_MILLISECONDS = 500
 
 _decode = msgspec.json.Decoder(AnomalyGroup).decode
+_decode_said = msgspec.json.Decoder(Said).decode
 
 Groups = dict[str, AnomalyGroup]
 
@@ -28,6 +30,20 @@ def in_topic(settings: Settings) -> Groups:
     """
     with reader(settings, f"{settings.prefix}.groups", from_beginning=True) as consumer:
         return _latest(_values(consumer), f"topic {settings.prefix}.groups")
+
+
+def verdicts(settings: Settings, group: AnomalyGroup) -> list[Verdict]:
+    """What people have said of a group, as it holds by now.
+
+    Raises:
+        TopicError: the cluster does not answer, or has no feedback topic.
+    """
+    latest: dict[str, Verdict] = {}
+    with reader(settings, f"{settings.prefix}.feedback", from_beginning=True) as consumer:
+        for said in map(_decode_said, _values(consumer)):
+            if isinstance(said, Verdict) and said.group == group.id:
+                latest[said.id] = said
+    return [verdict for verdict in latest.values() if not verdict.undo]
 
 
 def in_file(path: Path) -> Groups:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from detectors.feedback import Verdict
 from detectors.places import series_id
 from detectors.records import AnomalyGroup
 from detectors.words import anomaly_in_words, duration_in_words, number, place_in_words, plain
@@ -77,10 +78,11 @@ def list_(
 def show_(*, group: str, file: Path | None, as_json: bool) -> None:
     """Show all that is known of a group: by its id, or the beginning of one."""
     found = known_groups.find(_known(file), group)
+    said = known_groups.verdicts(settings(), found) if file is None else []
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(msgspec.to_builtins(found) | {"feedback": msgspec.to_builtins(said)}))
     else:
-        show(Group(*_parts(found)))
+        show(Group(*_parts(found, said)))
 
 
 def _known(file: Path | None) -> known_groups.Groups:
@@ -113,13 +115,15 @@ def _status(group: AnomalyGroup) -> str:
     return group.status if group.reason is None else f"{group.status}: {group.reason.replace('_', ' ')}"
 
 
-def _parts(group: AnomalyGroup) -> Iterator[Table | Text]:
+def _parts(group: AnomalyGroup, said: Sequence[Verdict]) -> Iterator[Table]:
     yield _head(group)
     yield _members(group)
     if group.contributions:
         yield _matrix(group)
     if group.relations:
         yield _relations(group)
+    if said:
+        yield _feedback(said)
 
 
 def _head(group: AnomalyGroup) -> Table:
@@ -191,4 +195,15 @@ def _relations(group: AnomalyGroup) -> Table:
     for relation in group.relations:
         share = "" if relation.share is None else f"{relation.share} %"
         table.add_row(relation.measure, relation.role, share, str(relation.lag) if relation.lag else "")
+    return table
+
+
+def _feedback(said: Sequence[Verdict]) -> Table:
+    table = Table(title="Feedback", title_justify="left", box=None, pad_edge=False)
+    for column in ("series", "verdict", "until"):
+        table.add_column(column)
+    for verdict in said:
+        series = plain(series_id(verdict.measure, verdict.dimensions), 120)
+        until = "" if verdict.expires is None else f"{verdict.expires:%Y-%m-%d %H:%M}Z"
+        table.add_row(Text(series), verdict.verdict, until)
     return table

@@ -14,7 +14,7 @@ import pytest
 from detectors import state
 from detectors.alerting import Alerter
 from detectors.config import AlertRule, Measure
-from detectors.feedback import FARTHER, Feedback, Saying, Verdict
+from detectors.feedback import FARTHER, MOST_RELIEF, RELIEF, Feedback, Saying, Verdict
 from detectors.grouping import Grouper
 from detectors.records import Alert, Interval, IntervalScores, Place, utc
 from detectors.scorer import Scorer, ScorerState
@@ -195,6 +195,14 @@ def test_what_is_farther_off_or_on_the_other_side_is_not(value: float | None, he
     assert applied(verdict(), row={**FALL, "value": value}).held_by == ({0: "feedback"} if held else {})
 
 
+def test_what_measures_do_together_is_expected_where_one_of_them_is() -> None:
+    together = {"severity": 90.0, "value": None, "expected": None}
+
+    assert applied(verdict(), row=together, measure="(joint)").held_by == {0: "feedback"}
+    assert applied(verdict(), row=together, measure="(joint)", place=("app", None)).held_by == {}
+    assert applied(verdict(), row=together, measure="(joint)", later=DAY).held_by == {}
+
+
 def test_what_has_no_value_is_like_what_had_none() -> None:
     said = verdict(direction="missing", change=None)
 
@@ -219,7 +227,10 @@ def test_less_is_asked_of_what_is_like_something_missed() -> None:
 
     assert (alert.kind, alert.severity) == ("OPENED", 55.0)
     assert any(why.startswith("affected by feedback") for why in alert.why)
-    assert applied(verdict("missed", direction=None), later=8 * DAY).relief == {}
+    # At any hour, but nowhere else.
+    assert applied(verdict("missed"), later=8 * DAY + 5 * HOUR).relief == {0: RELIEF}
+    assert applied(verdict("missed"), place=("app", None)).relief == {}
+    assert applied(*(verdict("missed", group=f"g{n}") for n in range(3))).relief == {0: MOST_RELIEF}
 
 
 SHOP_OF_TWO = detector(dimensions=("platform", "marketplace"))

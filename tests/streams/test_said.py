@@ -186,3 +186,7 @@ def test_commands_say_it_to_the_workers(settings: Settings, producer: Any, tmp_p
     heard = run("tail", "partials", *tail).stdout.splitlines()
     assert [json.loads(line) for line in heard] == [json.loads(line) for line in said.splitlines()]
     assert run("tail", "scores", *tail).stdout == snoozed
+    shown = json.loads(run("groups", "show", group.id[:8], "--json").stdout)
+    assert shown["feedback"] == [json.loads(line) for line in said.splitlines()]
+    run("feedback", group.id[:8], *configured, "--undo")
+    assert json.loads(run("groups", "show", group.id[:8], "--json").stdout)["feedback"] == []
