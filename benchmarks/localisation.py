@@ -25,7 +25,7 @@ from detectors.localisation_errors import learned
 from detectors.localisation_levels import Levels, Numbers
 
 #: The method was worked out on seeds below 10,000.
-HELD_BACK = 5_000_000
+HELD_BACK = 9_000_000
 SNAPSHOTS = 100
 #: Where nothing is wrong, so many times as many: few answers are to be counted.
 QUIET = 3

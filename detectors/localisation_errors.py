@@ -9,11 +9,12 @@ less and less once there are MEMORY of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
+from scipy.special import ndtri, stdtr, stdtrit
 
 from detectors.localisation_levels import Codes, Levels, Numbers
 from detectors.localisation_unusual import Unusual, Usual
@@ -44,8 +45,19 @@ FITTED = 2.5
 #: How much more is asked of a level whose places have few leaves each, the more so the more places there are:
 #: what single leaves do has heavy tails.
 TAIL = 0.12
-#: How many spreads beyond what is usual a place must be: once something is wrong for sure, less is asked.
-SURE, ALSO = 3.5, 2.8
+
+
+class Asked(NamedTuple):
+    """How unusual a place must be."""
+
+    #: Spreads beyond what is usual of the most unusual place of a level.
+    spreads: float
+    #: Or, of a single value: the chance that any of its dimension is so far off, were shared errors normal.
+    chance: float
+
+
+#: Once something is wrong for sure, less is asked of what comes with it.
+SURE, ALSO = Asked(3.5, 0.002), Asked(2.8, 0.005)
 
 
 class ErrorsState(msgspec.Struct):
@@ -187,8 +199,8 @@ class Errors:
         self._peak_squares = self._peaks**2
         self._gauged = GUESSED_INTERVALS
 
-    def usual(self, spreads: float) -> Usual:
-        """What is usual, with limits so many spreads beyond it."""
+    def usual(self, asked: Asked) -> Usual:
+        """What is usual, with limits beyond it."""
         means, shared = [], []
         for n, mean in enumerate(self._means):
             variance = np.maximum(self._squares[n] - mean**2, 0.0)
@@ -199,10 +211,21 @@ class Errors:
             pooled = _pooled(variance)
             shrunk = (self.intervals * variance + OTHERS * pooled) / (self.intervals + OTHERS)
             shared.append(np.sqrt(np.maximum(shrunk, LEAST**2)))
-        # Of few intervals, nobody has seen the worst.
-        margin = spreads * self._wobbles * self._tails + FITTED / max(1, self._gauged)
-        limits = np.exp(self._peaks + margin) if self._gauged else self._no_limits
+        limits = self._limits(asked) if self._gauged else self._no_limits
         return Usual(np.exp(self._log_scale), self._power, self._leaves, means, shared, limits)
+
+    def _limits(self, asked: Asked) -> Numbers:
+        # Of few intervals, nobody has seen the worst.
+        margin = asked.spreads * self._wobbles * self._tails + FITTED / self._gauged
+        limits = np.exp(self._peaks + margin)
+        for n, level in enumerate(self.levels.singles):
+            # Errors that many leaves share are about normal: of these one knows how far they go. Where the
+            # most unusual value is commonly further off than that, so is the limit.
+            middle = ndtri((1 + 0.5 ** (1 / level.count)) / 2)
+            further = max(1.0, np.exp(self._peaks[n]) / middle)
+            farthest = stdtrit(self._gauged + OTHERS, 1 - asked.chance / (2 * level.count))
+            limits[n] = min(limits[n], farthest * further)
+        return np.asarray(limits)
 
     def chance(self, level: int, unusual: float) -> float:
         """How likely a level is to have so unusual a place in an ordinary interval."""
