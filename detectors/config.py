@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from detectors.sinks import AnySink
+
 #: A field of an event: letters, digits, `_`, `-`, and dots where the value is nested.
 FieldName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
@@ -306,6 +308,8 @@ class AlertRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     updates: bool = True
     #: Tell of a group again when it is still open so long after it was told of last.
     repeat: timedelta | None = None
+    #: Names of the sinks that are told; unless given, all are.
+    sinks: list[str] | None = None
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -315,6 +319,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detectors: Annotated[list[Detector], Meta(min_length=1)]
     alerts: list[AlertRule] = []
     calendars: dict[Name, Calendar] = {}
+    sinks: dict[Name, AnySink] = {}
 
     @property
     def shards(self) -> int:

@@ -34,6 +34,7 @@ from detectors.config import (
 )
 from detectors.quiet_hours import QuietHours
 from detectors.records import JOINT, Event, attribute
+from detectors.sinks import SINKS, contradictions
 
 #: An occasion casts its shadow no farther.
 MOST_MARGIN = timedelta(days=31)
@@ -119,22 +120,22 @@ def _plain(error: msgspec.ValidationError) -> str:
     if "duration" in text:
         text += '; durations are ISO 8601, such as "PT5M" or "P1D"'
     if text.startswith("Invalid enum value"):
-        text += f"; expected one of {', '.join(_choices(text))}"
+        text += f"; expected one of {', '.join(dict.fromkeys(_choices(text)))}"
     text = text.replace("`str` matching regex '^[A-Z]{2}$'", "two capital letters, such as DE")
+    text = text.replace(
+        "`str` matching regex '^(env|file):\\\\S+$'", "where the secret is: env:NAME or file:PATH"
+    )
     return text.replace("`$.", "`").replace("Expected `Literal[", "Expected one of `[")
 
 
 def _choices(text: str) -> Iterator[str]:
     """The words that the key may be that the text of an error ends with, such as `$.sources[...].clock`."""
     key = re.split(r"\W+", text.partition("`$.")[2].rstrip("0123456789[]`"))[-1]
-    for struct in (Source, Detector, Measure, Calendar):
+    structs: tuple[type[msgspec.Struct], ...] = (Source, Detector, Measure, Calendar, *SINKS)
+    for struct in structs:
         words = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"].get(key, {})
-        yield from dict.fromkeys(
-            word
-            for part in [words, *words.get("anyOf", [])]
-            for word in _words(part)
-            if isinstance(word, str)
-        )
+        for part in [words, *words.get("anyOf", [])]:
+            yield from (word for word in _words(part) if isinstance(word, str))
 
 
 def _words(schema: Mapping[str, Any]) -> list[Any]:
@@ -144,34 +145,24 @@ def _words(schema: Mapping[str, Any]) -> list[Any]:
 def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
     """A sentence for each key that no struct knows, with the nearest key that exists."""
 
-    def check(table: object, struct: type[msgspec.Struct], path: str) -> Iterator[str]:
-        if not isinstance(table, Mapping):
-            return
-        known = [field.encode_name for field in msgspec.structs.fields(struct)]
-        for key in table:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-                yield f"unknown key {path + key!r}; {hint}"
-
     def filtered(table: object, struct: type[msgspec.Struct], path: str) -> Iterator[str]:
-        yield from check(table, struct, path)
+        yield from _unknown(table, struct, path)
         where = table.get("where") if isinstance(table, Mapping) else None
         for field, condition in where.items() if isinstance(where, Mapping) else ():
-            yield from check(condition, Matcher, f"{path}where.{field}.")
+            yield from _unknown(condition, Matcher, f"{path}where.{field}.")
 
-    yield from check(document, Config, "")
+    yield from _unknown(document, Config, "")
     sources = document.get("sources")
     if isinstance(sources, Mapping):
         for name, table in sources.items():
-            yield from check(table, Source, f"sources.{name}.")
+            yield from _unknown(table, Source, f"sources.{name}.")
     calendars = document.get("calendars")
     if isinstance(calendars, Mapping):
         for name, table in calendars.items():
             yield from filtered(table, Calendar, f"calendars.{name}.")
             if isinstance(table, Mapping):
                 for j, occasion in enumerate(_tables(table.get("occasions"))):
-                    yield from check(occasion, Occasion, f"calendars.{name}.occasions[{j}].")
+                    yield from _unknown(occasion, Occasion, f"calendars.{name}.occasions[{j}].")
     for i, table in enumerate(_tables(document.get("detectors"))):
         yield from filtered(table, Detector, f"detectors[{i}].")
         for j, measure in enumerate(_tables(table.get("measures"))):
@@ -180,6 +171,28 @@ def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
             yield from filtered(local, LocalTime, f"detectors[{i}].timezones[{j}].")
     for i, table in enumerate(_tables(document.get("alerts"))):
         yield from filtered(table, AlertRule, f"alerts[{i}].")
+    yield from _unknown_in_sinks(document.get("sinks"))
+
+
+def _unknown_in_sinks(sinks: object) -> Iterator[str]:
+    kinds = {str(kind.__struct_config__.tag): kind for kind in SINKS}
+    for name, table in sinks.items() if isinstance(sinks, Mapping) else ():
+        kind = kinds.get(str(table.get("type"))) if isinstance(table, Mapping) else None
+        if kind is None:
+            yield f"sinks.{name}: type must be one of {', '.join(kinds)}"
+        else:
+            yield from _unknown(table, kind, f"sinks.{name}.")
+
+
+def _unknown(table: object, struct: type[msgspec.Struct], path: str) -> Iterator[str]:
+    if not isinstance(table, Mapping):
+        return
+    known = [field.encode_name for field in msgspec.structs.fields(struct)]
+    for key in table:
+        if key not in known and key != struct.__struct_config__.tag_field:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+            yield f"unknown key {path + key!r}; {hint}"
 
 
 def _contradictions(config: Config) -> Iterator[str]:
@@ -199,6 +212,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         yield from _bad_detector(detector, where)
         for measure in detector.measures:
             yield from _bad_measure(measure, detector, f"{where}, measure {measure.name!r}")
+    for name, sink in config.sinks.items():
+        yield from (f"sink {name!r}: {problem}" for problem in contradictions(sink))
     for rule in config.alerts:
         names = [detector.name for detector in config.detectors]
         if rule.detector not in names:
@@ -210,6 +225,8 @@ def _contradictions(config: Config) -> Iterator[str]:
             yield f"alert {rule.name!r}: {rule.detector!r} has no measure {name!r}; {_known(measures)}"
         for name in sorted(set(rule.where) - set(detector.dimensions)):
             yield f"alert {rule.name!r}: {name!r} is no dimension; {_known(detector.dimensions)}"
+        for name in sorted(set(rule.sinks or ()) - set(config.sinks)):
+            yield f"alert {rule.name!r}: no sink named {name!r}; {_known(config.sinks)}"
         yield from _bad_where(rule.where, f"alert {rule.name!r}")
         yield from _bad_rule(rule, measures)
 

@@ -38,6 +38,7 @@ from detectors.config import (
     Source,
 )
 from detectors.models import MODELS
+from detectors.sinks import SINKS, Address, Secret, Sink
 from streams.formats import FORMATS
 from streams.settings import PREFIX, Settings
 
@@ -82,6 +83,8 @@ WORDS: Sequence[tuple[Any, str]] = (
     (Occasion, "occasion"),
     (CalendarFile, "path"),
     (LocalTime, "table"),
+    (Secret, "secret"),
+    (Address, "address"),
     (str, "text"),
     (int, "whole number"),
     (float, "number"),
@@ -100,6 +103,8 @@ def page() -> str:
         detector=_keys(Detector),
         measure=_keys(Measure),
         alert=_keys(AlertRule),
+        sink=_keys(Sink),
+        sinks="\n\n".join(map(_kind_of_sink, SINKS)),
         matcher=_keys(Matcher),
         calendar=_keys(Calendar),
         occasion=_keys(Occasion),
@@ -119,7 +124,8 @@ def comments(struct: type[msgspec.Struct]) -> dict[str, str]:
     """
     said: dict[str, str] = {}
     pending: list[str] = []
-    for line in inspect.getsource(struct).splitlines():
+    inherited = [part for part in reversed(struct.__mro__) if part.__module__ == struct.__module__]
+    for line in "".join(map(inspect.getsource, inherited)).splitlines():
         if comment := re.match(r"\s+#: (.*)", line):
             pending.append(comment[1])
         elif field := re.match(r"    (\w+): ", line):
@@ -141,6 +147,17 @@ def _keys(struct: type[msgspec.Struct]) -> str:
         for field, text in _described(struct)
     )
     return _table(("key", "what it is", "type", "default"), rows)
+
+
+def _kind_of_sink(struct: type[Sink]) -> str:
+    shared = Sink.__struct_fields__
+    rows = (
+        (f"`{field.encode_name}`", text, kind(field.type), _default(field))
+        for field, text in _described(struct)
+        if field.name not in shared
+    )
+    table = _table(("key", "what it is", "type", "default"), rows)
+    return f"### `{struct.__struct_config__.tag}`\n\n{_summary(struct)}\n\n{table}"
 
 
 def _settings() -> str:

@@ -32,6 +32,7 @@ from detectors.loading import parse
 from detectors.models import MODELS
 from detectors.places import named
 from detectors.records import Alert
+from detectors.sinks import SINKS
 from streams import reference
 from streams.cli import COMMANDS, main
 from streams.cli.check import watch
@@ -113,14 +114,14 @@ def test_the_reference_explains_only_what_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "struct", [Source, Detector, Measure, AlertRule, Matcher, Calendar, Occasion, LocalTime]
+    "struct", [Source, Detector, Measure, AlertRule, Matcher, Calendar, Occasion, LocalTime, *SINKS]
 )
 def test_every_key_is_in_the_reference(struct: type[msgspec.Struct]) -> None:
     missing = [
         f.encode_name for f in msgspec.structs.fields(struct) if f"| `{f.encode_name}` |" not in CONFIGURATION
     ]
     assert missing == []
-    assert set(Config.__struct_fields__) == {"sources", "detectors", "alerts", "calendars"}
+    assert set(Config.__struct_fields__) == {"sources", "detectors", "alerts", "calendars", "sinks"}
 
 
 @pytest.mark.parametrize("page", [CONFIGURATION, OPERATIONS], ids=["configuration", "operations"])
