@@ -219,8 +219,9 @@ def _judge(tally: Tally, incident: Incident, groups: list[AnomalyGroup]) -> None
     cause = group.relations[0].measure if group.relations else group.primary.measure
     tally.right_cause += cause == incident.cause
     effects = [relation.measure for relation in group.relations if relation.role == "effect"]
-    tally.claimed += bool(effects)
-    wrong = bool(effects) and (cause != incident.cause or not set(effects) <= AFTER[incident.cause])
+    claims = bool(group.relations) and group.relations[0].role == "cause"
+    wrong = (claims and cause != incident.cause) or not set(effects) <= AFTER[incident.cause]
+    tally.claimed += claims
     tally.wrong_direction += wrong
     if len(groups) > 1 or group.elements[0] != named or cause != incident.cause or wrong:
         told = [(g.elements, [(r.measure, r.role) for r in g.relations] or g.primary.measure) for g in groups]

@@ -27,15 +27,18 @@ def relations(detector: Detector, courses: Mapping[str, Course], primary: str) -
     roots = [measure for measure in of if measure not in caused]
     order = {measure.name: n for n, measure in enumerate(detector.measures)}
     own = _root(primary, caused)
-    # What is hardly off is no cause, however early.
+    # What is hardly off is no cause, however early, and neither is what is off by much less.
     clear = max(of[measure].clearness for measure in roots) / 2
-    roots = [measure for measure in roots if of[measure].clearness >= clear]
-    first = min(roots, key=lambda m: (m != own, of[m].began, order.get(m, len(order))))
+    far = abs(of[own].shift) / 2
+    likely = [m for m in roots if of[m].clearness >= clear and abs(of[m].shift) >= far] or [own]
+    first = min(likely, key=lambda m: (of[m].began, m != own, order.get(m, len(order))))
     told = []
     for measure in sorted(of, key=lambda m: (m != first, of[m].began, order.get(m, len(order)))):
         lag = (of[measure].began - of[first].began) // detector.interval
         if measure == first:
-            role: Role = "cause" if any(_root(m, caused) == first for m in caused) else "related"
+            # Others that may have begun it at the same time leave it open.
+            alone = all(of[m].began > of[first].began for m in likely if m != first)
+            role: Role = "cause" if alone and any(_root(m, caused) == first for m in caused) else "related"
             told.append(Relation(measure, role))
         elif _root(measure, caused) == first:
             told.append(Relation(measure, "effect", caused[measure][1], lag))

@@ -68,6 +68,11 @@ class OpenGroup(msgspec.Struct):
     clearest: Element | None = None
     courses: Courses = msgspec.field(default_factory=Courses)
 
+    @property
+    def everywhere(self) -> list[Place]:
+        """Where it is, and where it was clearest: later, of a fault that lasts, only parts may be seen."""
+        return [*self.places, *self.elements]
+
 
 class GrouperState(msgspec.Struct):
     """A Grouper as it is stored."""
@@ -163,7 +168,7 @@ class Grouper:
             opens = set(confirmed)
         clusters: list[Cluster] = []
         if opens or self._open:
-            known = {place for group in self._open for place in group.places}
+            known = {place for group in self._open for place in group.everywhere}
             clusters = self._separator.separate(list(anomalies.values()), leaves, known)
         joined, told = self._take_in(clusters, opens, interval)
         for group in self._open:
@@ -226,7 +231,7 @@ class Grouper:
     def _whereabouts(self) -> Whereabouts[OpenGroup]:
         where: Whereabouts[OpenGroup] = Whereabouts(self._separator.overlap)
         for group in self._open:
-            where.add(group, group.places)
+            where.add(group, group.everywhere)
         return where
 
     def _start(self, openers: Sequence[Score]) -> OpenGroup:
@@ -240,7 +245,7 @@ class Grouper:
     def _reopened(self, cluster: Cluster) -> OpenGroup | None:
         """The group that ended a short while ago where a cluster is now, open again."""
         for group in self._over:
-            if any(nested(place, other) for place in group.places for other in cluster.places):
+            if any(nested(place, other) for place in group.everywhere for other in cluster.places):
                 self._over.remove(group)
                 group.quiet = group.held = 0
                 group.reopened += 1
@@ -360,7 +365,7 @@ class Grouper:
             self._breaches.suspects = {}
             self._over = []
             for group in self._open:
-                group.places = []
+                group.places, group.elements = [], []
 
 
 def shortened(group: AnomalyGroup) -> AnomalyGroup:

@@ -507,6 +507,31 @@ def test_what_comes_back_soon_after_the_end_is_the_same_group(after: int, is_sam
     )
 
 
+def test_a_fault_of_which_only_parts_are_seen_later_is_still_one_group() -> None:
+    shop = grouper(70)
+    whole = {**leaves(web_de=10.0, web_fr=10.0, web_uk=10.0), ("orders", WEB): {"severity": 90.0}}
+    (first,) = shop.group(scores("12:00", whole))
+    shop.group(scores("12:01", leaves(web_de=10.0)))
+    shop = reloaded(shop, 70.0)
+
+    assert shop.group(scores("12:02", leaves(web_fr=10.0))) == []
+    assert (first.elements, shop.open) == ([{"platform": "web"}], 1)
+
+
+def test_a_group_that_is_all_of_its_detector_is_severer() -> None:
+    everything = {
+        key: {"severity": 80.0, "value": 10.0} for key in [*leaves(), ("orders", TOTAL)]
+    }  # fmt: skip
+
+    (one,) = grouper(70).group(
+        scores("12:00", {**leaves(), ("orders", WEB_DE): {"severity": 80.0, "value": 10.0}})
+    )
+    (whole,) = grouper(70).group(scores("12:00", everything))
+
+    assert (one.breadth, one.severity) == (0.0, 80.0)
+    assert (whole.breadth, whole.severity, whole.elements) == (1.0, 90.0, [{}])
+
+
 def test_what_is_elsewhere_does_not_reopen_a_group() -> None:
     shop = grouper(70)
     (first,) = shop.group(scores("12:00", {("orders", WEB_DE): 90.0}))
