@@ -11,7 +11,7 @@ import pytest
 from detectors import state
 from detectors.alerting import NAMED_MEMBERS, Alerter, Told, Withheld
 from detectors.config import AlertRule, Matcher, Measure
-from detectors.records import Alert, Anomaly, AnomalyGroup, utc
+from detectors.records import Alert, Anomaly, AnomalyGroup, Relation, utc
 from tests.detectors.builders import ORDERS, detector, ms
 
 SHOP = detector()
@@ -304,3 +304,53 @@ def test_of_what_a_rule_that_is_gone_has_opened_nothing_more_is_said() -> None:
     tell(alerter, group(anomaly()))
 
     assert tell(reloaded(alerter, AlertRule("other", "shop", 99.0)), closed()) == []
+
+
+# Where it is, and how it goes on.
+
+
+def test_what_comes_back_is_told_of_again_with_revisions_that_were_not_there() -> None:
+    first = tell(Alerter(SHOP, [RULE]), group(anomaly()), closed(revision=2))
+    # Even where nothing is remembered of it.
+    again = tell(
+        Alerter(SHOP, [RULE]),
+        group(anomaly(), revision=3, reopened=1),
+        group(anomaly(99.0), anomaly(), revision=4, reopened=1),
+        closed(revision=5, reopened=1),
+    )
+
+    assert said(first + again) == [("OPENED", 1), ("CLOSED", 2), ("OPENED", 4), ("UPDATED", 5), ("CLOSED", 6)]
+
+
+def test_an_alert_says_where_it_is_and_what_it_began_with() -> None:
+    where: dict[str, Any] = {"localised": True, "elements": [{"marketplace": "DE"}], "share": 0.876}
+    began: dict[str, Any] = {"relations": [Relation("views", "cause"), Relation("orders", "effect", 100)]}
+
+    (alert,) = tell(Alerter(SHOP, [RULE]), group(anomaly(), **where, **began))
+
+    assert alert.summary.endswith("severity 97; all of it in DE (88 % of the change); it began with views")
+    assert (alert.localised, alert.elements, alert.share) == (True, [{"marketplace": "DE"}], 0.876)
+
+
+@pytest.mark.parametrize("elements", [[APP_DE], []])
+def test_what_goes_without_saying_is_not_said(elements: list[dict[str, str]]) -> None:
+    own = [Relation("orders", "cause"), Relation("revenue", "effect")]
+
+    (alert,) = tell(
+        Alerter(SHOP, [RULE]),
+        group(anomaly(), localised=bool(elements), elements=elements, share=0.9, relations=own),
+    )
+
+    assert alert.summary.endswith("severity 97")
+
+
+def test_what_is_one_with_another_incident_says_with_which_and_what_it_came_to() -> None:
+    over = tell(
+        Alerter(SHOP, [RULE]),
+        group(anomaly()),
+        closed(anomaly(99.0), reason="merged", merged_into="g0", totals={"orders": -900.0}),
+    )[-1]
+
+    assert (over.kind, over.reason, over.merged_into) == ("CLOSED", "merged", "g0")
+    assert over.summary.startswith("part of another incident after 15 min: orders")
+    assert (over.totals, over.peak) == ({"orders": -900.0}, 99.0)
