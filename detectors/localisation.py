@@ -10,6 +10,7 @@ usually is, nothing is localised.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from detectors.localisation_errors import ALSO, ENOUGH, SURE, Errors
 from detectors.localisation_levels import Level, Levels, Numbers
-from detectors.localisation_unusual import TINY, Unusual
+from detectors.localisation_unusual import TINY, Evidence, Unusual
 
 #: Elements at most: what takes more is no explanation.
 MOST_ELEMENTS = 8
@@ -86,16 +87,15 @@ def _elements(actual: Numbers, expected: Numbers, errors: Errors) -> list[_Found
     is_sure = False
     # Some of what is looked into turns out to be usual: that is no element, and not looked at again.
     for _ in range(2 * MOST_ELEMENTS):
-        seen.take_off_shared()
-        start = _best(seen, levels, limits)
+        evidences = [seen.evidence(level) for level in levels]
+        start = _best(evidences, levels, limits)
         if start is None or len(found) == MOST_ELEMENTS:
             break
-        unusuals = [seen.evidence(level).unusual for level in levels]
         rest = seen.rest_without(start[0].of_leaf == start[1])
         place = _narrowed(seen, rest, *start)
         leaves = inside(levels, place)
         number = levels.number(tuple(sorted(place)))
-        unusual = float(unusuals[number][levels.places_of(number)[leaves.argmax()]])
+        unusual = float(evidences[number].unusual[levels.places_of(number)[leaves.argmax()]])
         if unusual >= limits[number]:
             is_sure |= unusual >= sure[number]
             direction = float(seen.weight[leaves] @ rest[leaves])
@@ -154,11 +154,10 @@ def inside(levels: Levels, place: dict[int, int]) -> NDArray[np.bool_]:
     return within
 
 
-def _best(seen: Unusual, levels: Levels, limits: Numbers) -> tuple[Level, int] | None:
+def _best(evidences: Sequence[Evidence], levels: Levels, limits: Numbers) -> tuple[Level, int] | None:
     """The place that explains most, of those that are more unusual than is usual."""
     best, most = None, 0.0
-    for level, limit in zip(levels, limits, strict=True):
-        evidence = seen.evidence(level)
+    for level, evidence, limit in zip(levels, evidences, limits, strict=True):
         gains = evidence.gains - np.log(level.count) - A_DIMENSION * len(level.dimensions)
         gains[evidence.unusual < limit] = 0.0
         place = int(gains.argmax())

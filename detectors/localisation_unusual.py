@@ -69,9 +69,9 @@ class Unusual:
         self._ratio = 1 + (actual - expected * (size / floored)) / size
         #: How much each leaf says of a relative error.
         self.weight = np.where((actual == 0) & (expected == 0), 0.0, size * size / variance)
-        self.take_off_shared()
+        self._take_off_shared()
 
-    def take_off_shared(self) -> None:
+    def _take_off_shared(self) -> None:
         """Estimate the shared errors of the leaves that are left."""
         usual, singles = self._usual, self.levels.singles
         weights = [level.sums(self.weight) for level in singles]
@@ -103,10 +103,10 @@ class Unusual:
         """What is left of all leaves when these say nothing of shared errors."""
         weight = self.weight
         self.leave_out(leaves)
-        self.take_off_shared()
         self.weight = weight
         return self.rest
 
     def leave_out(self, leaves: NDArray[np.bool_]) -> None:
         """Look no more at leaves that are explained."""
         self.weight = np.where(leaves, 0.0, self.weight)
+        self._take_off_shared()
