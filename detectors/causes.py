@@ -36,9 +36,11 @@ def relations(detector: Detector, courses: Mapping[str, Course], primary: str) -
     for measure in sorted(of, key=lambda m: (m != first, of[m].began, order.get(m, len(order)))):
         lag = (of[measure].began - of[first].began) // detector.interval
         if measure == first:
-            # Others that may have begun it at the same time leave it open.
+            effects = [share for m, (_, share) in caused.items() if _root(m, caused) == first]
+            # That a ratio follows says nothing against others that may have begun it at the same time.
             alone = all(of[m].began > of[first].began for m in likely if m != first)
-            role: Role = "cause" if alone and any(_root(m, caused) == first for m in caused) else "related"
+            is_cause = any(share is not None for share in effects) or (alone and effects)
+            role: Role = "cause" if is_cause else "related"
             told.append(Relation(measure, role))
         elif _root(measure, caused) == first:
             told.append(Relation(measure, "effect", caused[measure][1], lag))
@@ -55,7 +57,8 @@ def _root(measure: str, caused: Mapping[str, tuple[str, int | None]]) -> str:
 
 def _cause(detector: Detector, of: Mapping[str, Course], measure: str) -> tuple[str, int | None] | None:
     """The measure that makes another one what it is, and how much of it it explains; None where none does."""
-    ratio = next((m.ratio for m in detector.measures if m.name == measure), None)
+    ratios = {m.name: m.ratio for m in detector.measures if m.ratio is not None}
+    ratio = ratios.get(measure)
     if ratio is not None:
         parts = [part for part in ratio if part in of and of[part].shift]
         # It is computed of them: what it does, they have done.
@@ -63,7 +66,13 @@ def _cause(detector: Detector, of: Mapping[str, Course], measure: str) -> tuple[
     found, mine = [], of[measure]
     before = detector.funnel[: detector.funnel.index(measure)] if measure in detector.funnel else []
     for cause in before:
-        if cause not in of or of[cause].began > mine.began + LATEST * detector.interval or not mine.shift:
+        # A ratio follows from what it is computed of, and causes nothing: so no measure causes itself.
+        if (
+            cause in ratios
+            or cause not in of
+            or of[cause].began > mine.began + LATEST * detector.interval
+            or not mine.shift
+        ):
             continue
         theirs = of[cause]
         error = (mine.error**2 + theirs.error**2) ** 0.5

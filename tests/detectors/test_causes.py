@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from detectors.causes import relations
@@ -75,6 +76,25 @@ def test_what_is_not_declared_is_related() -> None:
     assert told(orders=course(-0.5), revenue=course(-0.5, after=3)) == [
         ("orders", "related", None, 0),
         ("revenue", "related", None, 3),
+    ]
+
+
+def test_no_measure_causes_itself() -> None:
+    circle = msgspec.structs.replace(SHOP, funnel=["conversion", "views", "orders"])
+    of = {name: course(-0.5) for name in ("conversion", "views", "orders")}
+
+    assert [(r.measure, r.role) for r in relations(circle, of, "orders")] == [
+        ("views", "cause"),
+        ("orders", "effect"),
+        ("conversion", "effect"),
+    ]
+
+
+def test_a_ratio_leaves_open_which_of_those_that_began_with_it_was_first() -> None:
+    assert told(orders=course(-0.5), revenue=course(-0.5), conversion=course(-0.5)) == [
+        ("orders", "related", None, 0),
+        ("revenue", "related", None, 0),
+        ("conversion", "effect", None, 0),
     ]
 
 
