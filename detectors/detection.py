@@ -13,7 +13,7 @@ from detectors.chunks import chunked
 from detectors.clock import NO_TIMESTAMP, Refused
 from detectors.closing import Closer
 from detectors.config import Config, Detector
-from detectors.feedback import Said, Verdict
+from detectors.feedback import Said, Verdict, silenced
 from detectors.folding import Fold
 from detectors.grouping import Grouper, shortened
 from detectors.models.base import Model
@@ -94,10 +94,11 @@ class _AfterFold:
             self._alerter.take(said)
 
     def _settle(self, start: datetime) -> None:
-        """Let groups end that people call the new normal, as soon as it is said of them."""
+        """Let groups know what is said of them: that they are expected, or the new normal."""
         heard = [said for said in self._said if said.end <= start]
         for said in heard:
             self._said.remove(said)
+            self._alerter.take(silenced(said))
             if said.verdict == "new-normal" and not said.undo:
                 self._grouper.settle(said.group)
 

@@ -12,7 +12,7 @@ that begin after what it is said of. How long ago that was is reckoned in the ti
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Literal
 
@@ -97,6 +97,26 @@ class Snooze(msgspec.Struct, frozen=True, tag="snooze"):
 
 
 Said = Verdict | Snooze
+
+#: Verdicts that the group that they are said of should know of.
+OF_ITS_GROUP: frozenset[Saying] = frozenset({"expected", "new-normal"})
+
+
+def silenced(verdict: Verdict) -> Snooze:
+    """Nothing more is told of a series in the very group of which it is said that it is expected.
+
+    However long that group goes on: what comes later is another one, and may be at another hour.
+    """
+    return Snooze(
+        detector=verdict.detector,
+        name=f"feedback {verdict.id}",
+        until=verdict.expires or datetime.max.replace(tzinfo=UTC),
+        group=verdict.group,
+        measures=[verdict.measure],
+        where={**verdict.dimensions},
+        exactly=True,
+        undo=verdict.undo or verdict.verdict not in OF_ITS_GROUP,
+    )
 
 
 class Feedback:

@@ -12,6 +12,29 @@ from detectors.config import AlertRule, Detector
 from detectors.filters import matches_dimensions
 from detectors.quiet_hours import QuietHours
 from detectors.records import Anomaly, AnomalyGroup
+from detectors.words import duration_in_words
+
+
+def asked_in_words(rule: AlertRule) -> list[str]:
+    """What a rule asks for besides severity, and when it tells of it.
+
+    >>> asked_in_words(AlertRule("page", "shop", minimum_series=3, quiet_hours=["22:00-07:00"]))
+    ['at least 3 series', 'quiet 22:00-07:00']
+    """
+    said = []
+    if rule.minimum_series > 1:
+        said.append(f"at least {rule.minimum_series} series")
+    if rule.when is not None:
+        said.append(f"when {rule.when}")
+    if rule.delay:
+        said.append(f"after {duration_in_words(rule.delay)}")
+    if rule.quiet_hours:
+        said.append(f"quiet {', '.join(rule.quiet_hours)}")
+    if rule.repeat is not None:
+        said.append(f"again every {duration_in_words(rule.repeat)}")
+    if not rule.updates:
+        said.append("not when it is worse")
+    return said
 
 
 class Rule:

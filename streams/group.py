@@ -11,7 +11,7 @@ from faust.types import TP
 from detectors import state
 from detectors.alerting import Alerter, Told, Withheld
 from detectors.config import Config, Detector
-from detectors.feedback import Said, Snooze
+from detectors.feedback import Said, Snooze, silenced
 from detectors.grouping import Grouper, GrouperState, shortened
 from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams.dead_letters import not_ours
@@ -116,8 +116,11 @@ class GroupStep:
             return
         if isinstance(said, Snooze):
             lane.alerter.take(said)
-        elif not said.undo:
+            return
+        lane.alerter.take(silenced(said))
+        if said.verdict == "new-normal" and not said.undo:
             lane.grouper.settle(said.group)
+        self._metrics.feedback.labels(said.detector, "undone" if said.undo else said.verdict).inc()
 
     def _message(self, alert: Alert) -> Message:
         self._count_alert(alert)

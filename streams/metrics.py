@@ -72,6 +72,7 @@ class Metrics:
             "anomalies_total", "Series that became members of a group.", "detector", "measure", "direction"
         )
         self.groups_open = gauge("anomaly_groups_open", "Groups that have not ended.", "detector")
+        self.feedback = counter("feedback_total", "What people said of series.", "detector", "verdict")
         self.groups = counter("anomaly_groups_total", "Groups opened.", "detector")
         self.group_severity = gauge(
             "group_severity_score", "Severity of the worst open group, 0 to 100.", "detector"

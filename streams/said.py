@@ -14,7 +14,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from detectors.config import Config
-from detectors.feedback import Said, Snooze, Verdict
+from detectors.feedback import Said, Verdict
 from streams.clients import reader
 from streams.errors import TopicError
 from streams.names import LARGEST_MESSAGE_BYTES, Names, partition_of
@@ -43,8 +43,7 @@ def entries(said: Said, what: Config, names: Names, partitions: int) -> Iterator
         shards = range(what.detector(said.detector).shards)
         for partition in sorted({partition_of(said.detector, shard, partitions) for shard in shards}):
             yield Entry(names.partials, key, msgspec.msgpack.encode(said), partition)
-    if isinstance(said, Snooze) or said.verdict == "new-normal":
-        yield Entry(names.scores, key, as_json)
+    yield Entry(names.scores, key, as_json)
     yield Entry(names.feedback, said.id.encode(), as_json)
 
 

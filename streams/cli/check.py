@@ -11,6 +11,7 @@ import msgspec
 from detectors import loading
 from detectors.config import AlertRule, Config, ConfigError, Detector, Measure
 from detectors.models import MODELS
+from detectors.rules import asked_in_words
 from detectors.words import duration_in_iso, rules_in_words
 from streams.cli import calendars, configuration_option
 from streams.cli.calendars import CalendarWatched
@@ -146,6 +147,7 @@ def _lines(path: Path, watched: Watched) -> list[str]:
         lines += [
             "",
             f"alert {rule.name}: detector {rule.detector}, from severity {rule.severity_threshold:g} on"
+            + "".join(f", {asked}" for asked in asked_in_words(rule))
             + (", also while an interval is open" if rule.provisional else ""),
         ]
     return lines

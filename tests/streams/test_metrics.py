@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, Metric
 
+from detectors.feedback import Saying
 from detectors.loading import parse
 from detectors.models import MODELS
 from detectors.records import JOINT, Direction
@@ -57,6 +58,7 @@ BOUNDS = {
     "direction": set(get_args(Direction)),
     "model": {*MODELS, "joint"},
     "rule": {"page"},
+    "verdict": {*get_args(Saying), "undone"},
     "kind": {"OPENED", "UPDATED", "CLOSED"},
     "reason": {*get_args(Reason), "ahead", "silent", "displaced"},
     "partition": {"0"},

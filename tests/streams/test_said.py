@@ -44,6 +44,7 @@ measures = [{ name = "views", aggregation = "sum", field = "views" }]
 [[alerts]]
 name = "page"
 detector = "shop"
+repeat = "PT2H"
 """
 
 
@@ -52,12 +53,14 @@ class Shop:
 
     def __init__(self, data: Path, stored: Stored | None = None) -> None:
         self.worker = ByHand(CONFIGURATION, data, stored)
+        #: Whether the night job does not end.
+        self.goes_on = False
 
     def run(self, first: int, last: int) -> None:
         """Send the events of some hours."""
         for hour in range(first, last):
             at, noise = START + timedelta(hours=hour), random.Random(hour)
-            job = hour // 24 >= 9 and hour % 24 == 3
+            job = self.goes_on or (hour // 24 >= 9 and hour % 24 == 3)
             for platform in ("app", "web"):
                 views = 300 + noise.randint(0, 20) + 600 * (job and platform == "app")
                 event = {"at": at.isoformat(), "platform": platform, "views": views}
@@ -155,6 +158,30 @@ def test_what_a_detector_that_is_gone_was_told_is_no_dead_letter(before: Stored,
     assert NAMES.dead_letters not in shop.worker.published
 
 
+def test_of_a_group_that_is_expected_nothing_more_is_told_but_its_end(before: Stored, tmp_path: Path) -> None:
+    alerts = {}
+    for saying in ("anomaly", "expected"):
+        shop = Shop(tmp_path / saying, before)
+        night = 11 * 24 + 3
+        shop.run(10 * 24 + 12, night + 2)
+        (opened,) = shop.opened()
+        for member in opened.members:
+            shop.hear(
+                verdict(
+                    opened.group, saying, dimensions=member.dimensions, start=opened.start, end=opened.end
+                )
+            )
+        shop.goes_on = True
+        shop.run(night + 2, night + 6)
+        shop.goes_on = False
+        shop.run(night + 6, night + 12)
+        alerts[saying] = [alert.kind for alert in shop.published(NAMES.alerts, Alert)]
+        assert shop.worker.value("lookalive_feedback_total", detector="shop", verdict=saying) == 2
+
+    assert alerts["anomaly"][:2] == ["OPENED", "UPDATED"]
+    assert alerts["expected"] == ["OPENED", "CLOSED"]
+
+
 # The commands, on a real broker.
 
 
@@ -185,7 +212,7 @@ def test_commands_say_it_to_the_workers(settings: Settings, producer: Any, tmp_p
     assert sorted(kept.splitlines()) == sorted([*said.splitlines(), *snoozed.splitlines()])
     heard = run("tail", "partials", *tail).stdout.splitlines()
     assert [json.loads(line) for line in heard] == [json.loads(line) for line in said.splitlines()]
-    assert run("tail", "scores", *tail).stdout == snoozed
+    assert run("tail", "scores", *tail).stdout.splitlines() == [*said.splitlines(), snoozed.rstrip()]
     shown = json.loads(run("groups", "show", group.id[:8], "--json").stdout)
     assert shown["feedback"] == [json.loads(line) for line in said.splitlines()]
     run("feedback", group.id[:8], *configured, "--undo")
