@@ -57,7 +57,7 @@ class Asked(NamedTuple):
 
 
 #: Once something is wrong for sure, less is asked of what comes with it.
-SURE, ALSO = Asked(3.5, 0.002), Asked(2.8, 0.005)
+SURE, ALSO = Asked(3.5, 0.001), Asked(2.8, 0.005)
 
 
 class ErrorsState(msgspec.Struct):
