@@ -77,7 +77,8 @@ class Newcomers:
         noise = self._chance.lognormal(0, 0.06, NEWCOMERS)
         mean = self._mean * np.maximum(day(float(second), self._phase, self._depth), 0.05) * noise
         wrong = self.faulty & (self.begins <= n) & (n < self.ends)
-        return self._chance.poisson(np.where(wrong, self._times, 1.0) * mean).astype(np.float64)
+        values: Column = self._chance.poisson(np.where(wrong, self._times, 1.0) * mean).astype(np.float64)
+        return values
 
 
 def total(interval_seconds: int, until: int, seed: int) -> Seasonal:
