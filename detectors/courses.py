@@ -14,7 +14,8 @@ import numpy as np
 
 from detectors.config import Detector
 from detectors.leaf_scores import LeafScores
-from detectors.overlap import shares
+from detectors.overlap import level
+from detectors.places import roller
 from detectors.records import Contribution, Place
 
 #: How a measure began is told by so many intervals: then its forecast gets used to it.
@@ -106,7 +107,7 @@ class Courses(msgspec.Struct):
 
 
 def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up: bool) -> None:
-    rows = [n for n, leaf in enumerate(leaves.places) if any(shares(leaf, place) for place in places)]
+    rows = _inside(leaves.places, places)
     if not rows:
         return
     value, expected, scale = (column[rows] for column in leaves.arrays())
@@ -131,6 +132,15 @@ def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up
         if len(known) > MOST_VALUES:
             most = sorted(known, key=lambda named: -abs(known[named]))[:MOST_VALUES]
             course.values[dimension] = {named: known[named] for named in most}
+
+
+def _inside(leaves: Sequence[Place], places: Sequence[Place]) -> list[int]:
+    """Which leaves are at one of the places, of which there may be very many at few levels."""
+    at: dict[tuple[bool, ...], set[Place]] = {}
+    for place in places:
+        at.setdefault(level(place), set()).add(place)
+    known = [(roller(kept), those) for kept, those in at.items()]
+    return [n for n, leaf in enumerate(leaves) if any(roll(leaf) in those for roll, those in known)]
 
 
 def contributions(
