@@ -199,7 +199,8 @@ def _is_of(group: AnomalyGroup, incident: Incident, lag: int) -> bool:
     first, last = utc(START + incident.first * HOUR), utc(START + (incident.last + 2 * lag) * HOUR)
     if group.end <= first or group.start >= last:
         return False
-    places = [tuple(place.get(dimension) for dimension in DIMENSIONS) for place in group.elements]
+    named = group.elements or [group.primary.dimensions]
+    places = [tuple(place.get(dimension) for dimension in DIMENSIONS) for place in named]
     return any(
         incident.holds(leaf) and all(v is None or v == its for v, its in zip(place, leaf, strict=True))
         for place in places
@@ -215,7 +216,8 @@ def _judge(tally: Tally, incident: Incident, groups: list[AnomalyGroup]) -> None
     tally.one_group += len(groups) == 1
     group = max(groups, key=lambda group: group.severity)
     named = {d: value for d, value in zip(DIMENSIONS, incident.place, strict=True) if value is not None}
-    tally.right_element += group.elements[0] == named
+    right = group.elements[:1] == [named]
+    tally.right_element += right
     cause = group.relations[0].measure if group.relations else group.primary.measure
     tally.right_cause += cause == incident.cause
     effects = [relation.measure for relation in group.relations if relation.role == "effect"]
@@ -223,7 +225,7 @@ def _judge(tally: Tally, incident: Incident, groups: list[AnomalyGroup]) -> None
     wrong = (claims and cause != incident.cause) or not set(effects) <= AFTER[incident.cause]
     tally.claimed += claims
     tally.wrong_direction += wrong
-    if len(groups) > 1 or group.elements[0] != named or cause != incident.cause or wrong:
+    if len(groups) > 1 or not right or cause != incident.cause or wrong:
         told = [(g.elements, [(r.measure, r.role) for r in g.relations] or g.primary.measure) for g in groups]
         tally.wrong.append(f"{incident}: {told}")
 

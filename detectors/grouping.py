@@ -324,7 +324,6 @@ class Grouper:
             members = members[:MOST_MEMBERS]
             group.members = {(member.anomaly.measure, member.place): member for member in members}
         courses, detector, clear = group.courses.of, self.detector, group.clearest
-        where = group.elements or group.places
         breadth = group.courses.breadth(detector)
         return AnomalyGroup(
             id=group.id,
@@ -341,7 +340,7 @@ class Grouper:
             merged_into=merged_into,
             reopened=group.reopened,
             localised=clear is not None,
-            elements=[named(detector.dimensions, place) for place in where[:MOST_PLACES]],
+            elements=[named(detector.dimensions, place) for place in group.elements[:MOST_PLACES]],
             share=None if clear is None else round(clear.share, 3),
             confidence=None if clear is None else round(clear.confidence, 3),
             breadth=round(breadth, 3),

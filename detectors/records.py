@@ -275,7 +275,7 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     reopened: int = 0
     #: Whether leaves say where it is.
     localised: bool = False
-    #: Where it is, the clearest first: each some dimension values, none for the total.
+    #: Where it is then, the clearest first: each some dimension values, none for the total.
     elements: list[dict[str, str]] = []
     #: 0 to 1: how much of the change of its measure is in these, and how sure it is that they are off.
     share: float | None = None

@@ -94,6 +94,6 @@ def test_without_dimensions_there_is_nothing_to_tell_apart_and_causes_are_found_
     ]
     assert (group.localised, group.elements, group.totals) == (
         False,
-        [{}],
+        [],
         {"orders": -48.0, "views": -500.0},
     )
