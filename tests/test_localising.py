@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.localisation import measured
 from benchmarks.localising.published import PUBLISHED
 from benchmarks.localising.snapshots import Element, Kind, snapshot
 from detectors.localisation_levels import Levels
@@ -59,3 +60,11 @@ def test_faults_that_cancel_leave_the_total_nearly_as_it_was() -> None:
         shifts.append(abs(change.sum()) / np.abs(change).sum())
 
     assert np.median(shifts) < 0.5
+
+
+def test_ours_tells_the_elements_where_forecasts_are_wrong_as_they_are() -> None:
+    tally = measured("3 % shared bias", "ours", 8)
+
+    assert tally.f1 >= 0.9
+    assert tally.answered <= 1
+    assert tally.quiet == 24
