@@ -63,8 +63,8 @@ def test_faults_that_cancel_leave_the_total_nearly_as_it_was() -> None:
 
 
 def test_ours_tells_the_elements_where_forecasts_are_wrong_as_they_are() -> None:
-    tally = measured("3 % shared bias", "ours", 8)
+    tally = measured("3 % shared bias", "ours", 4)
 
     assert tally.f1 >= 0.9
-    assert tally.answered <= 1
-    assert tally.quiet == 24
+    assert tally.answered == 0
+    assert tally.quiet == 12
