@@ -33,7 +33,7 @@ WEEK = 7 * DAY
 #: How much earlier or later than before something is still at its hour; clocks are changed by as much.
 SLACK = HOUR
 #: What is so many times as far off as what is expected is not like it.
-FARTHER = 1.5
+FARTHER = 2.0
 #: Whoever says twice that it is expected at an hour speaks of days that are at least so far apart.
 OTHER_DAY = timedelta(hours=20)
 #: How much less of severity is asked of what is like something missed: as much as ten times the sensitivity.
@@ -126,6 +126,7 @@ class Feedback:
         self._dimensions = detector.dimensions
         #: Measures that add up: what a place is off by, its roll-ups are off by.
         self._adds_up = {m.name for m in detector.measures if m.aggregation in ZERO_WITHOUT_EVENTS}
+        self._ratios = {m.name: m.ratio for m in detector.measures if m.ratio is not None}
         self._verdicts: dict[str, Verdict] = {}
         #: What is expected, and what was missed, by the series that may be like it.
         self._expected: dict[SeriesKey, list[Verdict]] = {}
@@ -191,9 +192,8 @@ class Feedback:
             return scores
         series = {(verdict.measure, self.place_of(verdict)) for verdict in adopted}
         held_by, relief, why = dict(scores.held_by), dict[int, float](), dict(scores.why)
-        for row, severity in enumerate(scores.severity):
-            if severity < FLOOR:
-                continue
+        surprising = [row for row, severity in enumerate(scores.severity) if severity >= FLOOR]
+        for row in surprising:
             score = scores.row(row)
             if row not in held_by and (score.measure, score.place) in series:
                 held_by[row] = "feedback"
@@ -204,6 +204,15 @@ class Feedback:
             elif (less := self._relief(score)) > 0:
                 relief[row] = less
                 why[row] = (*score.why, f"{MISSED} by {less:.3g}")
+        expected = {
+            (scores.measures[row], scores.places[row]) for row in held_by.keys() - scores.held_by.keys()
+        }
+        for row in surprising:
+            parts, place = self._ratios.get(scores.measures[row], ()), scores.places[row]
+            if row not in held_by and any((part, place) in expected for part in parts):
+                # How far off a ratio is says little: it follows from what its parts do.
+                held_by[row] = "feedback"
+                why[row] = (*scores.row(row).why, EXPECTED)
         return msgspec.structs.replace(scores, held_by=held_by, relief=relief, why=why)
 
     def _expects(self, score: Score) -> bool:

@@ -195,6 +195,27 @@ def test_what_is_farther_off_or_on_the_other_side_is_not(value: float | None, he
     assert applied(verdict(), row={**FALL, "value": value}).held_by == ({0: "feedback"} if held else {})
 
 
+def test_a_ratio_follows_from_what_is_expected_of_its_parts() -> None:
+    feedback = Feedback(detector(dimensions=("platform", "marketplace"), measures=MEASURES))
+    feedback.take(verdict())
+    ratio = {"severity": 90.0, "value": 0.01, "expected": 0.3}
+    places: list[Place] = [("app", "DE"), ("app", "FR")]
+    rows = {
+        (measure, place): row
+        for place in places
+        for measure, row in (("conversion", ratio), ("orders", FALL))
+    }
+    told = scores("12:05", rows)
+    later = {"interval_start": told.interval_start + 7 * DAY, "interval_end": told.interval_end + 7 * DAY}
+
+    held = feedback.apply(msgspec.structs.replace(told, **later)).held_by
+
+    # In Germany alone, and not where the orders are as ever.
+    assert held == {0: "feedback", 1: "feedback"}
+    alone = scores("12:05", {("conversion", ("app", "DE")): ratio, ("orders", ("app", "DE")): 10.0})
+    assert feedback.apply(msgspec.structs.replace(alone, **later)).held_by == {}
+
+
 def test_what_measures_do_together_is_expected_where_one_of_them_is() -> None:
     together = {"severity": 90.0, "value": None, "expected": None}
 
