@@ -325,6 +325,9 @@ class Grouper:
             group.members = {(member.anomaly.measure, member.place): member for member in members}
         courses, detector, clear = group.courses.of, self.detector, group.clearest
         breadth = group.courses.breadth(detector)
+        # One place that is anomalous by itself, and not all there is, needs no leaves to say where it is.
+        alone = len(group.places) == 1 and any(value is not None for value in group.places[0])
+        where = group.elements or (group.places if alone else [])
         return AnomalyGroup(
             id=group.id,
             detector=self.detector.name,
@@ -339,8 +342,8 @@ class Grouper:
             reason=reason,
             merged_into=merged_into,
             reopened=group.reopened,
-            localised=clear is not None,
-            elements=[named(detector.dimensions, place) for place in group.elements[:MOST_PLACES]],
+            localised=bool(where),
+            elements=[named(detector.dimensions, place) for place in where[:MOST_PLACES]],
             share=None if clear is None else round(clear.share, 3),
             confidence=None if clear is None else round(clear.confidence, 3),
             breadth=round(breadth, 3),
