@@ -12,7 +12,7 @@ that begin after what it is said of. How long ago that was is reckoned in the ti
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from typing import Literal
 
@@ -30,6 +30,8 @@ from detectors.severity import DECADE
 Saying = Literal["anomaly", "expected", "new-normal", "missed"]
 
 WEEK = 7 * DAY
+#: How long what is said holds if nothing is said of that: nothing is held back for ever.
+HOLDS = 90 * DAY
 #: How much earlier or later than before something is still at its hour; clocks are changed by as much.
 SLACK = HOUR
 #: What is so many times as far off as what is expected is not like it.
@@ -110,7 +112,7 @@ def silenced(verdict: Verdict) -> Snooze:
     return Snooze(
         detector=verdict.detector,
         name=f"feedback {verdict.id}",
-        until=verdict.expires or datetime.max.replace(tzinfo=UTC),
+        until=verdict.expires or verdict.end + HOLDS,
         group=verdict.group,
         measures=[verdict.measure],
         where={**verdict.dimensions},

@@ -12,16 +12,13 @@ import msgspec
 
 from detectors import loading
 from detectors.config import Config, Detector
-from detectors.feedback import Saying, Verdict
+from detectors.feedback import HOLDS, Saying, Verdict
 from detectors.places import series_id, series_of
 from detectors.records import Anomaly, AnomalyGroup
 from streams import known_groups, said
 from streams.cli import configuration_option, settings
 from streams.cli.durations import Duration
 from streams.errors import GroupError
-
-#: What changes how scores are judged does not do so for ever.
-HOLDS = timedelta(days=90)
 
 
 @click.command(epilog="Example: lookalive feedback 3f2a --verdict expected --for P28D")
