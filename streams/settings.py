@@ -51,6 +51,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instance: str | None = None
     #: So many other workers keep a copy of the state of each partition, to take over without a recovery.
     standby: Annotated[int, Meta(ge=0)] = 0
+    #: Where people find an incident: links in notices begin with it, and go on with `/groups/ID`.
+    console_url: Annotated[str, Meta(pattern=r"^https?://\S+$")] | None = None
+    #: Region of sinks in AWS, and of the ARNs in their messages.
+    aws_region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-east-1"
+    #: Account in the ARNs of messages and of findings.
+    aws_account: Annotated[str, Meta(pattern=r"^\d{12}$")] = "000000000000"
 
     def __repr__(self) -> str:
         masked = {name: "***" if name == "password" and value else value for name, value in _items(self)}

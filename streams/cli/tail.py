@@ -21,9 +21,12 @@ from kafka import KafkaConsumer
 
 from detectors.feedback import Verdict
 from detectors.places import named
-from detectors.records import HeldBy, IntervalScores, Partial, Phase, Place, Watermark
+from detectors.records import Alert, HeldBy, IntervalScores, Partial, Phase, Place, Watermark, utc
+from detectors.sinks import Form
 from streams.cli import settings
 from streams.clients import reader
+from streams.ledger import Ledger
+from streams.notices import FORMS, Site, encode
 from streams.said import BEGINS
 from streams.settings import Settings
 
@@ -55,6 +58,7 @@ class SeriesScore(msgspec.Struct, frozen=True, omit_defaults=True):
 _UNPRINTABLE = re.compile(r"[^ -~]+")
 
 _encode = msgspec.json.Encoder().encode
+_decode_alert = msgspec.json.Decoder(Alert).decode
 _decode_scores = msgspec.json.Decoder(IntervalScores).decode
 _decode_partial = msgspec.msgpack.Decoder(Partial | Watermark | Verdict).decode
 
@@ -114,21 +118,49 @@ LINES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
 }
 
 
+#: A record → the lines that are printed of it.
+Lines = Callable[[Any], Iterator[bytes]]
+
+
+def _values(lines: Callable[[bytes], Iterator[bytes]]) -> Lines:
+    return lambda record: lines(record.value)
+
+
+def notice_lines(form: Form, site: Site) -> Lines:
+    """What a sink would send of alerts: JSON on a line each, or the lines of texts."""
+    ledger = Ledger(site, lambda _, __: False)
+
+    def lines(record: Any) -> Iterator[bytes]:
+        notice = ledger.read(_decode_alert(record.value), utc(record.timestamp))
+        for message in FORMS[form](notice) if not isinstance(notice, str) else ():
+            yield from encode(message).splitlines()
+
+    return lines
+
+
 @click.command(epilog="Example: lookalive tail alerts --from-beginning --until-idle 3")
 @click.argument("topic", type=click.Choice(list(LINES)))
 @click.option("--from-beginning", is_flag=True, help="Start at the oldest record; without it, at the end.")
 @click.option(
     "--until-idle", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop when nothing comes."
 )
+@click.option("--format", "form", type=click.Choice(list(FORMS)), help="Of alerts: as sinks send them.")
 @click.option("--max", "limit", type=click.IntRange(min=1), metavar="N", help="Stop after N lines.")
-def command(topic: str, from_beginning: bool, until_idle: float | None, limit: int | None) -> None:
+def command(
+    topic: str, from_beginning: bool, until_idle: float | None, form: Form | None, limit: int | None
+) -> None:
     """Print what is on an internal topic as JSON lines.
 
     Without --until-idle or --max it follows until Ctrl-C. On a terminal all but plain ASCII is escaped.
     """
+    if form is not None and topic != "alerts":
+        message = "only alerts are sent: --format goes with `tail alerts`"
+        raise click.UsageError(message)
     out = click.get_binary_stream("stdout")
+    where = settings()
+    lines = _values(LINES[topic]) if form is None else notice_lines(form, Site.of(where))
     try:
-        batches = read(settings(), topic, from_beginning=from_beginning, until_idle=until_idle)
+        batches = read(where, topic, lines, from_beginning=from_beginning, until_idle=until_idle)
         _print(batches, limit, out)
     except KeyboardInterrupt:
         pass
@@ -164,7 +196,7 @@ def printable(line: bytes) -> bytes:
 
 
 def read(
-    settings: Settings, topic: str, *, from_beginning: bool, until_idle: float | None
+    settings: Settings, topic: str, lines: Lines, *, from_beginning: bool, until_idle: float | None
 ) -> Iterator[list[bytes]]:
     """The lines of a topic, in lists as they arrive; ends when nothing came for `until_idle` seconds.
 
@@ -175,12 +207,10 @@ def read(
     with reader(settings, name, from_beginning=from_beginning) as consumer:
         if until_idle is None:
             click.echo(f"following {name} from the {'beginning' if from_beginning else 'end'}", err=True)
-        yield from _poll(consumer, LINES[topic], until_idle)
+        yield from _poll(consumer, lines, until_idle)
 
 
-def _poll(
-    consumer: KafkaConsumer, lines: Callable[[bytes], Iterator[bytes]], until_idle: float | None
-) -> Iterator[list[bytes]]:
+def _poll(consumer: KafkaConsumer, lines: Lines, until_idle: float | None) -> Iterator[list[bytes]]:
     last = time.monotonic()
     while until_idle is None or time.monotonic() - last < until_idle:
         for records in consumer.poll(timeout_ms=POLL_MILLISECONDS).values():
@@ -189,12 +219,12 @@ def _poll(
             last = time.monotonic()
 
 
-def _chunks(record: Any, lines: Callable[[bytes], Iterator[bytes]]) -> Iterator[list[bytes]]:
+def _chunks(record: Any, lines: Lines) -> Iterator[list[bytes]]:
     """The lines of one record; one that cannot be read is named and passed over."""
     if record.value is None:
         return
     try:
-        produced = lines(record.value)
+        produced = lines(record)
         while chunk := list(islice(produced, 10_000)):
             yield chunk
     except msgspec.MsgspecError as error:

@@ -1,0 +1,126 @@
+"""Notices for people: a line, a page of plain text, and a page of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from detectors.records import Alert, Relation
+from detectors.words import (
+    anomaly_in_words,
+    duration_in_words,
+    elements_in_words,
+    many,
+    number,
+    plain,
+)
+from streams.notices.notice import Notice
+
+#: Series that a page names; more are counted.
+NAMED_SERIES = 10
+NAMED_VALUES = 3
+
+_MARKED = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()#+-!|<>~"})
+
+
+def short(notice: Notice) -> str:
+    """One line: for a pager, a text message, a subject."""
+    return f"{headline(notice.alert)}: {notice.alert.summary}"
+
+
+def headline(alert: Alert) -> str:
+    """What has happened, in a few words."""
+    early = ", provisional" if alert.provisional else ""
+    return f"{alert.kind} {alert.detector}/{alert.rule}, severity {alert.severity:.0f}{early}"
+
+
+def long(notice: Notice) -> str:
+    """A page of plain text."""
+    alert = notice.alert
+    parts = [f"{headline(alert)}\n{alert.summary}", "\n".join(_facts(notice))]
+    for title, lines in sections(alert):
+        parts.append("\n".join([f"{title}:", *(f"  {line}" for line in lines)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown(notice: Notice) -> str:
+    """The same as Markdown; what strangers wrote stays text."""
+    alert = notice.alert
+    parts = [f"## {marked(headline(alert))}", marked(alert.summary)]
+    parts.append("\n".join(f"- {marked(fact)}" for fact in _facts(notice, link=False)))
+    for title, lines in sections(alert):
+        parts.append("\n".join([f"**{title}**", "", *(f"- {marked(line)}" for line in lines)]))
+    if notice.link is not None:
+        parts.append(f"[Show it]({notice.link})")
+    return "\n\n".join(parts) + "\n"
+
+
+def marked(text: str) -> str:
+    r"""A text with all that Markdown reads as its own made harmless.
+
+    >>> marked("orders_total on [web](http://a)")
+    'orders\\_total on \\[web\\]\\(http://a\\)'
+    """
+    return plain(text, longest=1_000).translate(_MARKED)
+
+
+def _facts(notice: Notice, link: bool = True) -> Iterator[str]:
+    alert = notice.alert
+    until = f" to {alert.end:%Y-%m-%d %H:%M}" if alert.end > alert.start else ""
+    yield f"When: {alert.start:%Y-%m-%d %H:%M}{until} UTC ({duration_in_words(alert.end - alert.start)})"
+    yield f"How much of the detector: {alert.breadth:.0%}, {alert.members_total} series"
+    yield f"How sure: {alert.confidence:.0%}"
+    if alert.reason is not None:
+        yield f"How it ended: {alert.reason.replace('_', ' ')}"
+    if alert.peak is not None:
+        yield f"At its worst: severity {alert.peak:.0f}"
+    for measure, total in alert.totals.items():
+        yield f"In all: {number(abs(total))} {measure} {'too many' if total > 0 else 'missing'}"
+    if alert.merged_into is not None:
+        yield f"Goes on as: {alert.merged_into}"
+    yield f"Incident: {alert.group}, revision {alert.revision}"
+    if link and notice.link is not None:
+        yield f"Shown at: {notice.link}"
+
+
+def sections(alert: Alert) -> Iterator[tuple[str, list[str]]]:
+    """What a page says under a title each; what there is nothing to say of is left out."""
+    if alert.localised:
+        yield "Where", [elements_in_words(alert.elements, alert.share)]
+    elif alert.contributions:
+        yield "Where", ["not localised: no place is more unusual than one always is"]
+    shares = [
+        f"{contribution.measure} by {dimension}: {_shares(values)}"
+        for contribution in alert.contributions
+        for dimension, values in contribution.shares.items()
+        if values
+    ]
+    if shares:
+        yield "What contributes", shares
+    if alert.relations:
+        yield "Cause and effect", [relation_in_words(relation) for relation in alert.relations]
+    named = alert.members[:NAMED_SERIES]
+    lines = [anomaly_in_words(member) for member in named]
+    if alert.members_total > len(named):
+        lines.append(f"and {alert.members_total - len(named)} more")
+    yield "Series", lines
+    if alert.why:
+        yield "Why", list(alert.why)
+
+
+def _shares(values: dict[str, int]) -> str:
+    named = list(values.items())[:NAMED_VALUES]
+    more = f" and {len(values) - len(named)} more" if len(values) > len(named) else ""
+    return ", ".join(f"{plain(value)} {share} %" for value, share in named) + more
+
+
+def relation_in_words(relation: Relation) -> str:
+    """What a measure has to do with the one that an incident began with.
+
+    >>> relation_in_words(Relation("orders", "effect", 80, 2))
+    'orders follows from it, 80 % of it, 2 intervals later'
+    """
+    said = {"cause": "began it", "effect": "follows from it", "related": "is off together with it"}
+    share = "" if relation.share is None else f", {relation.share} % of it"
+    lag = "" if not relation.lag else f", {many(abs(relation.lag), 'interval')}"
+    later = "" if not lag else " later" if relation.lag > 0 else " earlier"
+    return f"{relation.measure} {said[relation.role]}{share}{lag}{later}"

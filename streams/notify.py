@@ -1,0 +1,176 @@
+"""Fourth hop: the alerts topic → sinks, in a process of its own.
+
+Each sink is a consumer group of its own: a slow one holds no other, and its committed offset says what was
+delivered. An alert is delivered first and committed then: at least once, in the order of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from aiohttp import ClientSession, web
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from faust.types import TP
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+
+from detectors.config import Config
+from streams.courier import Courier
+from streams.dead_letters import DeadLetter
+from streams.deliveries import Deliveries
+from streams.names import LARGEST_MESSAGE_BYTES, Names
+from streams.notices import Site
+from streams.settings import Settings
+from streams.sinks import make_sender
+
+log = structlog.get_logger(__name__)
+
+#: A sink that is new is told of what was published so long before.
+NEW_SINK = timedelta(hours=1)
+#: How long a fetch waits for something to come.
+POLL_MILLISECONDS = 500
+#: Beyond the time in which an alert may be tried again.
+SLACK = timedelta(minutes=10)
+
+
+class Notifier:
+    """Delivers the alerts of a configuration to all its sinks."""
+
+    def __init__(self, config: Config, settings: Settings) -> None:
+        self._config = config
+        self._settings = settings
+        self._names = Names.under(settings.prefix)
+        self.deliveries = Deliveries(CollectorRegistry())
+        self._started: set[str] = set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled.
+
+        Raises:
+            SettingsError: a secret, or a library that a sink needs, is not there.
+        """
+        producer = AIOKafkaProducer(
+            **_client(self._settings), acks="all", max_request_size=LARGEST_MESSAGE_BYTES
+        )
+        async with ClientSession() as session:
+            couriers = {name: self._courier(name, session, producer) for name in self._config.sinks}
+            await producer.start()
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._serve())
+                    for name, courier in couriers.items():
+                        tasks.create_task(self._feed(name, courier))
+                        tasks.create_task(courier.renew())
+            finally:
+                await producer.stop()
+
+    def _courier(self, name: str, session: ClientSession, producer: Any) -> Courier:
+        async def bury(letter: DeadLetter) -> None:
+            message = letter.message(self._names.dead_letters)
+            await producer.send_and_wait(message.topic, message.value, message.key)
+
+        site = Site.of(self._settings)
+        sender = make_sender(self._config.sinks[name], site, session)
+        return Courier(name, self._config, sender, site=site, deliveries=self.deliveries, bury=bury)
+
+    async def _feed(self, name: str, courier: Courier) -> None:
+        """Read the alerts for one sink."""
+        longest = self._config.sinks[name].give_up_after + SLACK
+        consumer = AIOKafkaConsumer(
+            **_client(self._settings),
+            group_id=f"{self._settings.group}.notify.{name}",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=LARGEST_MESSAGE_BYTES,
+            max_poll_interval_ms=longest // timedelta(milliseconds=1),
+        )
+        consumer.subscribe([self._names.alerts], listener=_Revoked(courier))
+        await consumer.start()
+        self._started.add(name)
+        try:
+            while True:
+                # A rebalance may take a partition away at any time, and bring it back.
+                with contextlib.suppress(IllegalStateError, CommitFailedError):
+                    await self._read(name, consumer, courier)
+        finally:
+            await consumer.stop()
+
+    async def _read(self, name: str, consumer: Any, courier: Courier) -> None:
+        for tp in consumer.assignment() - set(courier.delivered):
+            courier.begin(tp, await _delivered(consumer, tp))
+            first = await consumer.beginning_offsets([tp])
+            consumer.seek(tp, first[tp])
+        for tp, records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).items():
+            for record in records:
+                if await courier.take(tp, record):
+                    await consumer.commit({tp: record.offset + 1})
+        for tp in consumer.assignment():
+            end = consumer.highwater(tp)
+            if end is not None and tp in courier.delivered:
+                waiting = max(0, end - courier.delivered[tp])
+                self.deliveries.waiting.labels(name, str(tp.partition)).set(waiting)
+
+    async def _serve(self) -> None:
+        """Metrics and probes, until cancelled."""
+        app = web.Application()
+        app.add_routes([web.get("/metrics", self._metrics), web.get("/live", self._live)])
+        app.add_routes([web.get("/ready", self._ready)])
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._settings.web_host, self._settings.web_port).start()
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = generate_latest(self.deliveries.registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return web.json_response({"live": True})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        ready = self._started == set(self._config.sinks)
+        return web.json_response({"ready": ready}, status=200 if ready else 503)
+
+
+class _Revoked(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Lets a courier know what another process goes on with."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+
+    def on_partitions_revoked(self, revoked: Iterable[TP]) -> None:
+        self._courier.forget(revoked)
+
+    def on_partitions_assigned(self, assigned: Iterable[TP]) -> None:
+        pass
+
+
+async def _delivered(consumer: Any, tp: TP) -> int:
+    """Up to where a partition was delivered; a sink that is new begins with what is hardly old."""
+    committed: int | None = await consumer.committed(tp)
+    if committed is None:
+        since = round((time.time() - NEW_SINK.total_seconds()) * 1000)
+        found = (await consumer.offsets_for_times({tp: since}))[tp]
+        committed = (await consumer.end_offsets([tp]))[tp] if found is None else found.offset
+        # So that a new start does not begin later.
+        await consumer.commit({tp: committed})
+    return committed
+
+
+def _client(settings: Settings) -> dict[str, Any]:
+    """The keyword arguments that every client of aiokafka takes."""
+    arguments = settings.kafka_client()
+    authority = arguments.pop("ssl_cafile", None)
+    if settings.security.endswith("ssl"):
+        arguments["ssl_context"] = ssl.create_default_context(cafile=authority)
+    return arguments

@@ -1,0 +1,119 @@
+"""What sinks have in common: how one says that it could not deliver, where secrets come from, and HTTP.
+
+    Undelivered        the notice is not there
+    ├── Refused        and never will be: the receiver does not take it
+    └── Unavailable    and may be later: it is tried again
+
+What they say goes into logs and dead letters, so it never holds an address or a secret.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+
+from streams.errors import SettingsError
+from streams.notices import Notice
+
+TIMEOUT_SECONDS = 30.0
+#: Answers that no second attempt changes; all others, and none, may be a fault that someone puts right.
+_FINAL = {400, 405, 406, 409, 410, 411, 413, 414, 415, 422}
+_LONGEST_ANSWER = 300
+
+
+class Undelivered(Exception):
+    """A notice could not be delivered; the message says why."""
+
+
+class Refused(Undelivered):
+    """The receiver does not take this notice, however often it is sent."""
+
+
+class Unavailable(Undelivered):
+    """The receiver cannot be reached, or asks to wait; `after` is for how many seconds."""
+
+    def __init__(self, said: str, after: float | None = None) -> None:
+        super().__init__(said)
+        self.after = after
+
+
+class Sender(Protocol):
+    """What delivers notices to one sink."""
+
+    async def send(self, notice: Notice) -> None:
+        """Deliver a notice.
+
+        Raises:
+            Undelivered: it is not there.
+        """
+
+
+@runtime_checkable
+class Renewing(Sender, Protocol):
+    """What must be told again and again of what is open."""
+
+    renew_every: timedelta
+
+    async def renew(self, notices: Sequence[Notice]) -> None:
+        """Tell of all that is open.
+
+        Raises:
+            Undelivered: it was not told.
+        """
+
+
+def secret(reference: str) -> str:
+    """What a reference to a secret stands for; an address that is none stands for itself.
+
+    Raises:
+        SettingsError: there is no such variable or file.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if value := os.environ.get(name):
+            return value
+        message = f"the variable {name} of the environment is not set: a sink reads its secret there"
+        raise SettingsError(message)
+    if kind == "file":
+        try:
+            return Path(name).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"cannot read the secret of a sink from {name}: {getattr(error, 'strerror', 'no text')}"
+            raise SettingsError(message) from error
+    return reference
+
+
+async def post(session: ClientSession, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+    """POST a body.
+
+    Raises:
+        Undelivered: there was another answer than one of success, or none.
+    """
+    try:
+        async with session.post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=ClientTimeout(total=TIMEOUT_SECONDS),
+            # Whoever answers with another address is not whom the operator named.
+            allow_redirects=False,
+        ) as answer:
+            if not 200 <= answer.status < 300:
+                raise await _refusal(answer)
+    except (ClientError, OSError, ValueError) as error:
+        # Their texts hold the address, which may be a secret.
+        raise Unavailable(type(error).__name__) from None
+
+
+async def _refusal(answer: ClientResponse) -> Undelivered:
+    text = (await answer.content.read(_LONGEST_ANSWER)).decode("utf-8", "replace")
+    said = f"{answer.status} {answer.reason}: {text}"
+    if answer.status in _FINAL:
+        return Refused(said)
+    wait = answer.headers.get("Retry-After", "")
+    return Unavailable(said, float(wait) if wait.isdigit() else None)

@@ -1,0 +1,80 @@
+"""`lookalive notify` on a real broker: at least once, where it was, and one sink apart from another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import ClientSession, web
+
+from detectors.config import Config
+from detectors.records import Alert
+from detectors.sinks import AnySink, Webhook
+from streams import topics
+from streams.notify import Notifier
+from streams.settings import Settings
+from tests.streams.incidents import alert, closed, configuration, updated
+from tests.streams.sinks.receivers import Receiver, receiving
+from tests.streams.worker import free_port
+
+pytestmark = pytest.mark.kafka
+
+
+@asynccontextmanager
+async def notifying(config: Config, settings: Settings) -> AsyncIterator[Settings]:
+    """A notifier that runs, and then stops."""
+    where = msgspec.structs.replace(settings, web_port=free_port())
+    work = asyncio.create_task(Notifier(config, where).run())
+    try:
+        yield where
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
+async def received(receiver: Receiver, count: int) -> list[str]:
+    """What has come, once it is so much."""
+    async with asyncio.timeout(20):
+        while len(receiver.received) < count:  # noqa: ASYNC110  (it counts, and many tests read it)
+            await asyncio.sleep(0.02)
+    return [one.json["kind"] for one in receiver.received]
+
+
+async def test_each_sink_is_told_in_order_and_goes_on_where_it_was(
+    settings: Settings, producer: Any, read_all: Any
+) -> None:
+    topics.create(settings, [])
+
+    def tell(*alerts: Alert) -> None:
+        for one in alerts:
+            producer.send(f"{settings.prefix}.alerts", msgspec.json.encode(one), one.group.encode())
+        producer.flush()
+
+    async with receiving() as slow, receiving() as quick:
+        sinks: dict[str, AnySink] = {
+            name: Webhook(url=receiver.url, history=True)
+            for name, receiver in {"slow": slow, "quick": quick}.items()
+        }
+        slow.answers = [web.Response(status=503, headers={"Retry-After": "600"})]
+        # A new sink is told of what was published just before.
+        tell(alert(), updated())
+        async with notifying(configuration(sinks), settings) as where, ClientSession() as session:
+            assert await received(quick, 2) == ["OPENED", "UPDATED"]
+            assert await received(slow, 1) == ["OPENED"]
+            async with session.get(f"http://127.0.0.1:{where.web_port}/metrics") as page:
+                metrics = await page.text()
+            assert 'lookalive_deliveries_total{outcome="delivered",sink="quick"} 2.0' in metrics
+            assert 'lookalive_delivery_retries_total{sink="slow"} 1.0' in metrics
+        quick.answers = [web.Response(status=400, text="not like this")]
+        tell(closed())
+        async with notifying(configuration(sinks), settings):
+            assert await received(slow, 4) == ["OPENED", "OPENED", "UPDATED", "CLOSED"]
+            assert await received(quick, 3) == ["OPENED", "UPDATED", "CLOSED"]
+            (letter,) = await asyncio.to_thread(
+                read_all, f"{settings.prefix}.dead-letters", until_idle=10.0, count=1
+            )
+        assert msgspec.json.decode(letter.value)["detail"] == "400 Bad Request: not like this"
