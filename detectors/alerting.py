@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
@@ -21,6 +22,8 @@ WORSE_BY = 10.0
 BROADER_BY = 2
 #: Members that an alert names; the rest is counted.
 NAMED_MEMBERS = 20
+#: Roll-ups are more severe than leaves, but where it is, leaves say: so many of a measure are named as well.
+NAMED_LEAVES = 10
 
 _ENDED: Mapping[Ending, str] = {
     "over": "over",
@@ -52,6 +55,7 @@ class Alerter:
         bars = Bars(detector, rules)
         self._rules = [Rule(rule, detector, bars) for rule in rules]
         self._interval = detector.interval
+        self._dimensions = len(detector.dimensions)
         self._told: dict[str, Told] = {}
         #: Open groups that a rule may come back to when time has passed, though they do not change.
         self._waiting: dict[str, AnomalyGroup] = {}
@@ -104,7 +108,7 @@ class Alerter:
         if (told is None or not told.alert.provisional) and not rule.may_speak(group, now):
             self._waiting[key] = group
             return
-        alert = _opened(rule, group, members, total)
+        alert = self._opened(rule, group, members, total)
         if told is not None:
             again = rule.repeat is not None and now - told.alert.end >= rule.repeat
             if not again and not (_is_news(alert, told) and (rule.updates or told.alert.provisional)):
@@ -120,6 +124,50 @@ class Alerter:
         self._told[key] = Told(alert.revision, alert.severity, alert.members_total, alert)
         yield alert
 
+    def _opened(self, rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly], total: int) -> Alert:
+        first = members[0]
+        return Alert(
+            rule=rule.name,
+            detector=group.detector,
+            group=group.id,
+            # What comes back has been told of before: its revisions go on, above all that there were.
+            revision=group.revision + 1 if group.reopened else 1,
+            kind="OPENED",
+            summary=_summary(group, members, total),
+            severity=max(member.severity for member in members),
+            confidence=first.confidence,
+            start=group.start,
+            end=group.end,
+            measure=first.measure,
+            dimensions=first.dimensions,
+            value=first.value,
+            expected=first.expected,
+            lower=first.lower,
+            upper=first.upper,
+            direction=first.direction,
+            members=list(members[:NAMED_MEMBERS]),
+            members_total=total,
+            leaves=self._leaves(members[NAMED_MEMBERS:]),
+            why=(*first.why, rule.why(members)),
+            localised=group.localised,
+            elements=group.elements,
+            share=group.share,
+            breadth=group.breadth,
+            contributions=group.contributions,
+            relations=group.relations,
+            totals=group.totals,
+        )
+
+    def _leaves(self, members: Sequence[Anomaly]) -> list[Anomaly]:
+        """The first leaves of each measure."""
+        named: Counter[str] = Counter()
+        leaves = []
+        for member in members:
+            if len(member.dimensions) == self._dimensions and named[member.measure] < NAMED_LEAVES:
+                named[member.measure] += 1
+                leaves.append(member)
+        return leaves
+
     def foresee(self, group: AnomalyGroup) -> Iterator[Alert]:
         """Take in a group of an interval that is still open; yields what is told of it early."""
         for rule in self._rules:
@@ -132,7 +180,7 @@ class Alerter:
             # Each shard tells what it sees of an incident, and sees more of it the next time.
             places = [early.dimensions for _, early in self._early(rule)]
             if not any(_overlap(place, member.dimensions) for place in places for member in members):
-                alert = _opened(rule, group, members, total)
+                alert = self._opened(rule, group, members, total)
                 alert = msgspec.structs.replace(alert, provisional=True, summary=f"so far: {alert.summary}")
                 self._told[_key(rule, group)] = Told(1, alert.severity, alert.members_total, alert)
                 yield alert
@@ -190,40 +238,6 @@ def _overlap(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
 
 def _key(rule: Rule, group: AnomalyGroup) -> str:
     return f"{rule.name}|{group.id}"
-
-
-def _opened(rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly], total: int) -> Alert:
-    first = members[0]
-    return Alert(
-        rule=rule.name,
-        detector=group.detector,
-        group=group.id,
-        # What comes back has been told of before: its revisions go on, above all that there were.
-        revision=group.revision + 1 if group.reopened else 1,
-        kind="OPENED",
-        summary=_summary(group, members, total),
-        severity=max(member.severity for member in members),
-        confidence=first.confidence,
-        start=group.start,
-        end=group.end,
-        measure=first.measure,
-        dimensions=first.dimensions,
-        value=first.value,
-        expected=first.expected,
-        lower=first.lower,
-        upper=first.upper,
-        direction=first.direction,
-        members=list(members[:NAMED_MEMBERS]),
-        members_total=total,
-        why=(*first.why, rule.why(members)),
-        localised=group.localised,
-        elements=group.elements,
-        share=group.share,
-        breadth=group.breadth,
-        contributions=group.contributions,
-        relations=group.relations,
-        totals=group.totals,
-    )
 
 
 def _is_news(now: Alert, told: Told) -> bool:

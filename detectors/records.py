@@ -330,6 +330,8 @@ class Alert(msgspec.Struct, frozen=True):
     #: Of what is CLOSED: the id of the group that it is one with, and how severe it was at its worst.
     merged_into: str | None = None
     peak: float | None = None
+    #: Of each measure, the most severe leaves among the members that are not named.
+    leaves: list[Anomaly] = []
 
 
 def utc(milliseconds: int) -> datetime:

@@ -86,5 +86,5 @@ def _series(alert: Alert, measure: str, members: list[Anomaly]) -> list[dict[str
 
 def _dimensions(alert: Alert) -> set[str]:
     """The dimensions of the detector, as far as the alert names them."""
-    of_members = {name for member in alert.members for name in member.dimensions}
+    of_members = {name for member in (*alert.members, *alert.leaves) for name in member.dimensions}
     return of_members.union(*(contribution.shares for contribution in alert.contributions))

@@ -59,7 +59,7 @@ class Notice(NamedTuple):
 
 def measures(alert: Alert) -> list[str]:
     """The measures of an incident, the most severe first; `(joint)` only where there is no other."""
-    named = [member.measure for member in alert.members]
+    named = [member.measure for member in (*alert.members, *alert.leaves)]
     named += [contribution.measure for contribution in alert.contributions]
     found = list(dict.fromkeys([alert.measure, *named]))
     return [measure for measure in found if measure != JOINT] or found
@@ -67,7 +67,7 @@ def measures(alert: Alert) -> list[str]:
 
 def members_of(alert: Alert, measure: str) -> list[Anomaly]:
     """The members of a measure, the most severe first."""
-    return [member for member in alert.members if member.measure == measure]
+    return [member for member in (*alert.members, *alert.leaves) if member.measure == measure]
 
 
 def shortened(text: str, longest: int) -> str:

@@ -20,7 +20,7 @@ def table(notice: Notice) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(_row(notice, member) for member in notice.alert.members)
+    writer.writerows(_row(notice, member) for member in (*notice.alert.members, *notice.alert.leaves))
     return out.getvalue()
 
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from detectors import state
-from detectors.alerting import NAMED_MEMBERS, Alerter, Told, Withheld
+from detectors.alerting import NAMED_LEAVES, NAMED_MEMBERS, Alerter, Told, Withheld
 from detectors.config import AlertRule, Matcher, Measure
 from detectors.records import Alert, Anomaly, AnomalyGroup, Relation, utc
 from tests.detectors.builders import ORDERS, detector, ms
@@ -240,6 +240,21 @@ def test_an_alert_names_the_most_severe_members_and_counts_all() -> None:
 
     assert alert.members == many[:NAMED_MEMBERS]
     assert alert.members_total == 75
+
+
+def test_leaves_are_named_though_many_roll_ups_are_more_severe() -> None:
+    shop = detector(dimensions=("platform", "marketplace"))
+    roll_ups = [anomaly(99.0, dimensions={"platform": f"p{n}"}) for n in range(NAMED_MEMBERS + 5)]
+    leaves = [
+        anomaly(80.0, measure, dimensions={"platform": "web", "marketplace": f"m{n}"})
+        for n in range(NAMED_LEAVES + 5)
+        for measure in ("orders", "views")
+    ]
+
+    (alert,) = tell(Alerter(shop, [RULE]), group(*roll_ups, *leaves))
+
+    assert alert.members == roll_ups[:NAMED_MEMBERS]
+    assert alert.leaves == leaves[: 2 * NAMED_LEAVES]
 
 
 # In which words.
