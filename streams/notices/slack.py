@@ -16,13 +16,7 @@ LONGEST_OF_ALL = 12_000
 def message(notice: Notice) -> dict[str, Any]:
     """The message; `text` is for where blocks are not shown, such as a notification."""
     alert = notice.alert
-    mark = (
-        ":white_check_mark:"
-        if notice.over
-        else ":red_circle:"
-        if alert.severity >= 90
-        else ":large_orange_circle:"
-    )
+    mark = ":white_check_mark:" if notice.over else ":rotating_light:"
     blocks: list[dict[str, Any]] = [
         {
             "type": "header",
@@ -32,7 +26,7 @@ def message(notice: Notice) -> dict[str, Any]:
     ]
     left = LONGEST_OF_ALL
     for title, lines in sections(alert):
-        said = "\n".join([f"*{title}*", *(f"• {escaped(line)}" for line in lines)])
+        said = "\n".join([f"*{title}*", *(f"• {escaped(line)}" for line in lines)])[:LONGEST_SECTION]
         if len(said) > left or len(blocks) >= MOST_BLOCKS - 2:
             break
         blocks.append(_section(said))
@@ -40,13 +34,18 @@ def message(notice: Notice) -> dict[str, Any]:
     if notice.link is not None:
         blocks.append(_section(f"<{notice.link}|Show it>"))
     at = f"{alert.start:%Y-%m-%d %H:%M} UTC · {escaped(alert.group)} · revision {alert.revision}"
-    blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": at}]})
+    blocks.append({"type": "context", "elements": [_markup(at)]})
     text = f"{headline(alert)}: {alert.summary}"
     return {"text": shortened(escaped(text), LONGEST_TEXT), "blocks": blocks}
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": shortened(text, LONGEST_SECTION)}}
+    return {"type": "section", "text": _markup(shortened(text, LONGEST_SECTION))}
+
+
+def _markup(text: str) -> dict[str, Any]:
+    """A text with styles, in which an address that someone wrote does not become a link."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def escaped(text: str) -> str:
@@ -55,6 +54,4 @@ def escaped(text: str) -> str:
     >>> escaped("<!channel> & more")
     '&lt;!channel&gt; &amp; more'
     """
-    # A zero-width space keeps * _ ~ ` from beginning a style.
-    said = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\u200b{c}" if c in "*_~`" else c for c in said)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

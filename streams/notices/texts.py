@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from detectors.records import Alert, Relation
 from detectors.words import (
@@ -15,16 +16,21 @@ from detectors.words import (
 )
 from streams.notices.notice import Notice
 
-#: Series that a page names; more are counted.
-NAMED_SERIES = 10
+#: Of a section of a page; more are counted.
+NAMED_LINES = 10
+LONGEST_LINE = 1_000
 NAMED_VALUES = 3
 
-_MARKED = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()#+-!|<>~"})
+_MARKED = str.maketrans({c: f"\\{c}" for c in "\\`*_[]#|<>~"})
+#: What Markdown makes a link or a mention of, though it is plain text: a space of no width prevents that.
+_LINKED = re.compile(r"(?<=:)(?=//)|(?<=@)|(?<=www)(?=\.)", re.IGNORECASE)
+#: What begins a list or a heading.
+_LEADING = re.compile(r"^([-+=]|\d+[.)])")
 
 
 def short(notice: Notice) -> str:
     """One line: for a pager, a text message, a subject."""
-    return f"{headline(notice.alert)}: {notice.alert.summary}"
+    return plain(f"{headline(notice.alert)}: {notice.alert.summary}", LONGEST_LINE)
 
 
 def headline(alert: Alert) -> str:
@@ -57,10 +63,10 @@ def markdown(notice: Notice) -> str:
 def marked(text: str) -> str:
     r"""A text with all that Markdown reads as its own made harmless.
 
-    >>> marked("orders_total on [web](http://a)")
-    'orders\\_total on \\[web\\]\\(http://a\\)'
+    >>> marked("orders_total on [web](http)")
+    'orders\\_total on \\[web\\](http)'
     """
-    return plain(text, longest=1_000).translate(_MARKED)
+    return _LINKED.sub("\u200b", _LEADING.sub(r"\\\1", plain(text, LONGEST_LINE).translate(_MARKED)))
 
 
 def _facts(notice: Notice, link: bool = True) -> Iterator[str]:
@@ -95,14 +101,10 @@ def sections(alert: Alert) -> Iterator[tuple[str, list[str]]]:
         if values
     ]
     if shares:
-        yield "What contributes", shares
-    if alert.relations:
-        yield "Cause and effect", [relation_in_words(relation) for relation in alert.relations]
-    named = alert.members[:NAMED_SERIES]
-    lines = [anomaly_in_words(member) for member in named]
-    if alert.members_total > len(named):
-        lines.append(f"and {alert.members_total - len(named)} more")
-    yield "Series", lines
+        yield "What contributes", _first(shares, len(shares))
+    if relations := list(relations_in_words(alert.relations)):
+        yield "Cause and effect", _first(relations, len(relations))
+    yield "Series", _first([anomaly_in_words(member) for member in alert.members], alert.members_total)
     if alert.why:
         yield "Why", list(alert.why)
 
@@ -113,14 +115,25 @@ def _shares(values: dict[str, int]) -> str:
     return ", ".join(f"{plain(value)} {share} %" for value, share in named) + more
 
 
-def relation_in_words(relation: Relation) -> str:
-    """What a measure has to do with the one that an incident began with.
+def _first(lines: list[str], total: int) -> list[str]:
+    named = lines[:NAMED_LINES]
+    return named + ([f"and {total - len(named)} more"] if total > len(named) else [])
 
-    >>> relation_in_words(Relation("orders", "effect", 80, 2))
-    'orders follows from it, 80 % of it, 2 intervals later'
+
+def relations_in_words(relations: Sequence[Relation]) -> Iterator[str]:
+    """What the measures of an incident have to do with the first of them.
+
+    >>> list(relations_in_words([Relation("views", "cause"), Relation("orders", "effect", 80, 2)]))
+    ['views began it', 'orders follows from views, 80 % of it, 2 intervals later']
     """
-    said = {"cause": "began it", "effect": "follows from it", "related": "is off together with it"}
-    share = "" if relation.share is None else f", {relation.share} % of it"
-    lag = "" if not relation.lag else f", {many(abs(relation.lag), 'interval')}"
-    later = "" if not lag else " later" if relation.lag > 0 else " earlier"
-    return f"{relation.measure} {said[relation.role]}{share}{lag}{later}"
+    for relation in relations:
+        first = relations[0].measure
+        if relation.measure == first:
+            if relation.role == "cause":
+                yield f"{first} began it"
+            continue
+        said = "follows from" if relation.role == "effect" else "is off together with"
+        share = "" if relation.share is None else f", {relation.share} % of it"
+        when = "later" if relation.lag > 0 else "earlier"
+        lag = f", {many(abs(relation.lag), 'interval')} {when}" if relation.lag else ""
+        yield f"{relation.measure} {said} {first}{share}{lag}"
