@@ -119,15 +119,13 @@ class _Noise(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         # Faust cancels the agent of each partition that a rebalance takes away, and logs that as a crash.
-        cancelled = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+        # asyncio says False where there is no traceback.
+        traceback = record.exc_info or None
+        cancelled = traceback is not None and isinstance(traceback[1], asyncio.CancelledError)
         if cancelled and record.name.startswith(("faust", "mode")):
             return False
         # Our own records are dicts here. A traceback is worth its lines.
-        return (
-            record.exc_info is not None
-            or not isinstance(record.msg, str)
-            or self._is_news(record, record.msg)
-        )
+        return traceback is not None or not isinstance(record.msg, str) or self._is_news(record, record.msg)
 
     def _is_news(self, record: logging.LogRecord, text: str) -> bool:
         """Without its arguments a text is the same each time: a client tells of every attempt to connect."""

@@ -56,29 +56,29 @@ class Notifier:
         Raises:
             SettingsError: a secret, or a library that a sink needs, is not there.
         """
-        producer = AIOKafkaProducer(
-            **_client(self._settings), acks="all", max_request_size=LARGEST_MESSAGE_BYTES
-        )
+        site = Site.of(self._settings)
         async with ClientSession() as session:
-            couriers = {name: self._courier(name, session, producer) for name in self._config.sinks}
+            senders = {name: make_sender(sink, site, session) for name, sink in self._config.sinks.items()}
+            producer = AIOKafkaProducer(
+                **_client(self._settings), acks="all", max_request_size=LARGEST_MESSAGE_BYTES
+            )
             await producer.start()
+
+            async def bury(letter: DeadLetter) -> None:
+                message = letter.message(self._names.dead_letters)
+                await producer.send_and_wait(message.topic, message.value, message.key)
+
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._serve())
-                    for name, courier in couriers.items():
+                    for name, sender in senders.items():
+                        courier = Courier(
+                            name, self._config, sender, site=site, deliveries=self.deliveries, bury=bury
+                        )
                         tasks.create_task(self._feed(name, courier))
                         tasks.create_task(courier.renew())
             finally:
                 await producer.stop()
-
-    def _courier(self, name: str, session: ClientSession, producer: Any) -> Courier:
-        async def bury(letter: DeadLetter) -> None:
-            message = letter.message(self._names.dead_letters)
-            await producer.send_and_wait(message.topic, message.value, message.key)
-
-        site = Site.of(self._settings)
-        sender = make_sender(self._config.sinks[name], site, session)
-        return Courier(name, self._config, sender, site=site, deliveries=self.deliveries, bury=bury)
 
     async def _feed(self, name: str, courier: Courier) -> None:
         """Read the alerts for one sink."""

@@ -95,6 +95,12 @@ def test_what_a_library_repeats_is_said_once_in_a_while_with_a_count(
     ]
 
 
+def test_a_library_may_say_that_there_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure(Settings(log_format="json"))
+    logging.getLogger("asyncio").error("Unclosed client", exc_info=False)
+    assert capsys.readouterr().err.count("Unclosed client") == 1
+
+
 def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(Settings(log_format="text"))
     structlog.get_logger("streams").info("group_opened", detector="shop")

@@ -13,8 +13,9 @@ from aiohttp import ClientSession, web
 
 from detectors.config import Config
 from detectors.records import Alert
-from detectors.sinks import AnySink, Webhook
+from detectors.sinks import AnySink, Slack, Webhook
 from streams import topics
+from streams.errors import SettingsError
 from streams.notify import Notifier
 from streams.settings import Settings
 from tests.streams.incidents import alert, closed, configuration, updated
@@ -42,6 +43,12 @@ async def received(receiver: Receiver, count: int) -> list[str]:
         while len(receiver.received) < count:  # noqa: ASYNC110  (it counts, and many tests read it)
             await asyncio.sleep(0.02)
     return [one.json["kind"] for one in receiver.received]
+
+
+async def test_a_secret_that_is_not_there_is_told_at_once(settings: Settings) -> None:
+    config = configuration({"chat": Slack(url="env:NO_SUCH_VARIABLE")})
+    with pytest.raises(SettingsError, match="NO_SUCH_VARIABLE"):
+        await Notifier(config, settings).run()
 
 
 async def test_each_sink_is_told_in_order_and_goes_on_where_it_was(
