@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from aiohttp import ClientSession, web
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import TP
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 NEW_SINK = timedelta(hours=1)
 #: How long a fetch waits for something to come.
 POLL_MILLISECONDS = 500
+PAUSE_SECONDS = 1.0
 #: Beyond the time in which an alert may be tried again.
 SLACK = timedelta(minutes=10)
 
@@ -48,7 +49,8 @@ class Notifier:
         self._settings = settings
         self._names = Names.under(settings.prefix)
         self.deliveries = Deliveries(CollectorRegistry())
-        self._started: set[str] = set()
+        #: Sink → what reads for it, and what delivers.
+        self._feeds: dict[str, tuple[Any, Courier]] = {}
 
     async def run(self) -> None:
         """Deliver until cancelled.
@@ -93,29 +95,19 @@ class Notifier:
         )
         consumer.subscribe([self._names.alerts], listener=_Revoked(courier))
         await consumer.start()
-        self._started.add(name)
+        self._feeds[name] = consumer, courier
         try:
             while True:
-                # A rebalance may take a partition away at any time, and bring it back.
-                with contextlib.suppress(IllegalStateError, CommitFailedError):
-                    await self._read(name, consumer, courier)
+                try:
+                    await _read(consumer, courier)
+                except KafkaError as error:
+                    # A rebalance took partitions away, or the cluster does not answer: what is not committed
+                    # is read again.
+                    log.warning("reading_again", sink=name, why=type(error).__name__)
+                    courier.forget(list(courier.delivered))
+                    await asyncio.sleep(PAUSE_SECONDS)
         finally:
             await consumer.stop()
-
-    async def _read(self, name: str, consumer: Any, courier: Courier) -> None:
-        for tp in consumer.assignment() - set(courier.delivered):
-            courier.begin(tp, await _delivered(consumer, tp))
-            first = await consumer.beginning_offsets([tp])
-            consumer.seek(tp, first[tp])
-        for tp, records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).items():
-            for record in records:
-                if await courier.take(tp, record):
-                    await consumer.commit({tp: record.offset + 1})
-        for tp in consumer.assignment():
-            end = consumer.highwater(tp)
-            if end is not None and tp in courier.delivered:
-                waiting = max(0, end - courier.delivered[tp])
-                self.deliveries.waiting.labels(name, str(tp.partition)).set(waiting)
 
     async def _serve(self) -> None:
         """Metrics and probes, until cancelled."""
@@ -130,7 +122,16 @@ class Notifier:
         finally:
             await runner.cleanup()
 
+    def _count_waiting(self) -> None:
+        self.deliveries.waiting.clear()
+        for name, (consumer, courier) in self._feeds.items():
+            for tp, delivered in list(courier.delivered.items()):
+                with contextlib.suppress(IllegalStateError):
+                    waiting = max(0, (consumer.highwater(tp) or 0) - delivered)
+                    self.deliveries.waiting.labels(name, str(tp.partition)).set(waiting)
+
     async def _metrics(self, _: web.Request) -> web.Response:
+        self._count_waiting()
         body = generate_latest(self.deliveries.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -138,7 +139,7 @@ class Notifier:
         return web.json_response({"live": True})
 
     async def _ready(self, _: web.Request) -> web.Response:
-        ready = self._started == set(self._config.sinks)
+        ready = set(self._feeds) == set(self._config.sinks)
         return web.json_response({"ready": ready}, status=200 if ready else 503)
 
 
@@ -153,6 +154,18 @@ class _Revoked(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 
     def on_partitions_assigned(self, assigned: Iterable[TP]) -> None:
         pass
+
+
+async def _read(consumer: Any, courier: Courier) -> None:
+    """Deliver what has come, of partitions that are known from their first record on."""
+    for tp in consumer.assignment() - set(courier.delivered):
+        courier.begin(tp, await _delivered(consumer, tp))
+        first = await consumer.beginning_offsets([tp])
+        consumer.seek(tp, first[tp])
+    for tp, records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).items():
+        for record in records:
+            if await courier.take(tp, record):
+                await consumer.commit({tp: record.offset + 1})
 
 
 async def _delivered(consumer: Any, tp: TP) -> int:

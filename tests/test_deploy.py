@@ -15,6 +15,8 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from detectors.loading import load, parse
+from detectors.sinks import Alertmanager
+from streams.deliveries import Deliveries
 from streams.formats.decoding import Reason
 from streams.kafka_runtime import JARS
 from streams.metrics import Metrics
@@ -34,6 +36,7 @@ def metric_names() -> set[str]:
     """The names that Prometheus stores, `_bucket` and `_total` included."""
     registry = CollectorRegistry()
     Metrics(registry)
+    Deliveries(registry)
     suffixes = {
         "counter": ["_total"],
         "gauge": [""],
@@ -86,7 +89,10 @@ def test_queries_name_only_metrics_that_the_worker_has() -> None:
 def test_queries_sum_only_by_labels_that_their_metrics_have() -> None:
     registry = CollectorRegistry()
     labels = {
-        name for metric in vars(Metrics(registry)).values() for name in getattr(metric, "_labelnames", ())
+        name
+        for metrics in (Metrics(registry), Deliveries(registry))
+        for metric in vars(metrics).values()
+        for name in getattr(metric, "_labelnames", ())
     }
     added_by_prometheus = {"job", "instance", "le", "version"}
     used = {
@@ -189,6 +195,17 @@ def test_compose_gives_the_worker_settings_and_a_configuration_that_load() -> No
     load(next(ROOT / mount[0] for mount in mounts if mount[1] == worker["command"][-1]))
 
 
+def test_compose_gives_the_notifier_settings_and_sinks() -> None:
+    notifier = services()["notifier"]
+    settings = from_environment(notifier["environment"])
+    assert f"notifier:{settings.web_port}" in (DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8")
+    mounts = [volume.split(":") for volume in notifier["volumes"]]
+    sinks = load(next(ROOT / mount[0] for mount in mounts if mount[1] == notifier["command"][-1])).sinks
+    assert [sink.url for sink in sinks.values() if isinstance(sink, Alertmanager)] == [
+        "http://alertmanager:9093"
+    ]
+
+
 def test_the_image_copies_only_what_is_not_ignored() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     copied = [line.split()[1:-1] for line in dockerfile.splitlines() if re.match(r"COPY (?!--from)", line)]
@@ -230,6 +247,15 @@ def test_kubernetes_gives_the_worker_settings_and_a_configuration_that_load() ->
     ]
     assert mounts[str(settings.data)] in claims
     parse(manifests()["ConfigMap"]["data"][Path(container()["args"][-1]).name])
+
+
+def test_kubernetes_gives_the_notifier_settings_and_sinks() -> None:
+    deployment = manifests()["Deployment"]["spec"]
+    assert deployment["selector"]["matchLabels"] == deployment["template"]["metadata"]["labels"]
+    (notifier,) = deployment["template"]["spec"]["containers"]
+    from_environment({entry["name"]: entry["value"] for entry in notifier["env"]})
+    assert notifier["args"][0] == "notify"
+    assert parse(manifests()["ConfigMap"]["data"][Path(notifier["args"][-1]).name]).sinks
 
 
 def test_kubernetes_asks_the_worker_whether_it_lives_and_is_ready() -> None:

@@ -36,6 +36,7 @@ from detectors.sinks import SINKS
 from streams import reference
 from streams.cli import COMMANDS, main
 from streams.cli.check import watch
+from streams.deliveries import Deliveries
 from streams.formats import FORMATS, Reason, aws_waf, clickstream, make_format
 from streams.group import cloud_event_headers
 from streams.metrics import Metrics
@@ -185,6 +186,7 @@ def test_every_verb_of_the_makefile_is_explained() -> None:
 def test_every_metric_is_in_operations() -> None:
     registry = CollectorRegistry()
     Metrics(registry)
+    Deliveries(registry)
     suffix = {"counter": "_total", "info": "_info"}
     for metric in registry.collect():
         row(OPERATIONS, f"{metric.name}{suffix.get(metric.type, '')}")
