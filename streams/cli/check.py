@@ -57,6 +57,8 @@ class Watched(msgspec.Struct, frozen=True):
     detectors: list[DetectorWatched]
     alerts: list[AlertRule]
     calendars: list[CalendarWatched] = []
+    #: Name of a sink → its type.
+    sinks: dict[str, str] = {}
 
 
 @click.command(epilog="Example: lookalive check -c lookalive.toml")
@@ -91,7 +93,10 @@ def watch(configuration: Config) -> Watched:
         make_format(name, source, fields)
         sources.append(SourceWatched(name, source.topic, source.format, source.clock, sorted(fields)))
     return Watched(
-        sources, [_detector(detector) for detector in configuration.detectors], configuration.alerts
+        sources,
+        [_detector(detector) for detector in configuration.detectors],
+        configuration.alerts,
+        sinks={name: str(sink.__struct_config__.tag) for name, sink in configuration.sinks.items()},
     )
 
 
@@ -148,6 +153,8 @@ def _lines(path: Path, watched: Watched) -> list[str]:
             "",
             f"alert {rule.name}: detector {rule.detector}, from severity {rule.severity_threshold:g} on"
             + "".join(f", {asked}" for asked in asked_in_words(rule))
-            + (", also while an interval is open" if rule.provisional else ""),
+            + (", also while an interval is open" if rule.provisional else "")
+            + (f", tells {', '.join(rule.sinks) or 'nobody'}" if rule.sinks is not None else ""),
         ]
+    lines += ["", *(f"sink {name}: {kind}" for name, kind in watched.sinks.items())] if watched.sinks else []
     return lines

@@ -21,6 +21,7 @@ from streams.cli import main
 from streams.cli.tail import _print
 from streams.settings import Settings
 from streams.topics import create
+from tests.streams.incidents import alert, closed, updated
 
 pytestmark = pytest.mark.kafka
 
@@ -39,6 +40,25 @@ def environment(settings: Settings) -> dict[str, str]:
 def tail(settings: Settings, *arguments: str) -> Result:
     runner = CliRunner(env=environment(settings))
     return runner.invoke(main, ["tail", *arguments, "--from-beginning", "--until-idle", "1"])
+
+
+def test_alerts_are_printed_as_a_sink_would_send_them(settings: Settings, producer: Any) -> None:
+    # The second is a resend of the first, and the third names no new measure.
+    for one in (alert(), alert(), updated(), closed()):
+        producer.send(f"{settings.prefix}.alerts", msgspec.json.encode(one), one.group.encode())
+    producer.flush()
+    told = tail(settings, "alerts", "--format", "lookout")
+    assert told.exit_code == 0, told.output
+    messages = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [message["impactedMetric"]["metricName"] for message in messages] == ["orders", "views"]
+    lines = tail(settings, "alerts", "--format", "short").stdout.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["OPENED", "UPDATED", "CLOSED"]
+
+
+def test_only_alerts_are_sent(settings: Settings) -> None:
+    result = tail(settings, "scores", "--format", "lookout")
+    assert result.exit_code == 2
+    assert "only alerts are sent" in result.stderr
 
 
 def scores(severity: list[float]) -> bytes:
