@@ -55,7 +55,9 @@ class Courier:
         self._deliveries = deliveries
         self._bury = bury
         # What a rule that is gone has opened may still be open here.
-        self._not_ours = {rule.name for rule in config.alerts if name not in (rule.sinks or [name])}
+        self._not_ours = {
+            rule.name for rule in config.alerts if rule.sinks is not None and name not in rule.sinks
+        }
         self._patience = {
             detector.name: HISTORY + detector.lateness + HISTORY_INTERVALS * detector.interval
             for detector in config.detectors

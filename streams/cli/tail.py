@@ -118,6 +118,8 @@ LINES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
 }
 
 
+#: Forms that are no JSON.
+TEXTS = {"long", "short", "markdown"}
 #: A record → the lines that are printed of it.
 Lines = Callable[[Any], Iterator[bytes]]
 
@@ -151,7 +153,8 @@ def command(
 ) -> None:
     """Print what is on an internal topic as JSON lines.
 
-    Without --until-idle or --max it follows until Ctrl-C. On a terminal all but plain ASCII is escaped.
+    Without --until-idle or --max it follows until Ctrl-C. On a terminal all of JSON but plain ASCII is
+    escaped.
     """
     if form is not None and topic != "alerts":
         message = "only alerts are sent: --format goes with `tail alerts`"
@@ -161,27 +164,12 @@ def command(
     lines = _values(LINES[topic]) if form is None else notice_lines(form, Site.of(where))
     try:
         batches = read(where, topic, lines, from_beginning=from_beginning, until_idle=until_idle)
-        _print(batches, limit, out)
+        _print(batches, limit, out, printable if form not in TEXTS else printable_text)
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
         # Whoever read has enough. What Python still wants to flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _print(batches: Iterable[list[bytes]], limit: int | None, out: BinaryIO) -> None:
-    left = limit
-    on_terminal = out.isatty()
-    for lines in batches:
-        printed = lines if left is None else lines[:left]
-        if on_terminal:
-            printed = [printable(line) for line in printed]
-        out.write(b"".join(line + b"\n" for line in printed))
-        out.flush()
-        if left is not None:
-            left -= len(printed)
-            if left <= 0:
-                return
 
 
 def printable(line: bytes) -> bytes:
@@ -193,6 +181,35 @@ def printable(line: bytes) -> bytes:
     return _UNPRINTABLE.sub(
         lambda found: json.dumps(found[0])[1:-1], line.decode("utf-8", "replace")
     ).encode()
+
+
+def printable_text(line: bytes) -> bytes:
+    r"""A line of text that a terminal only shows.
+
+    >>> printable_text("\x9b2J 210–268".encode()).decode()
+    '?2J 210–268'
+    """
+    return "".join(c if c.isprintable() else "?" for c in line.decode("utf-8", "replace")).encode()
+
+
+def _print(
+    batches: Iterable[list[bytes]],
+    limit: int | None,
+    out: BinaryIO,
+    shown: Callable[[bytes], bytes] = printable,
+) -> None:
+    left = limit
+    on_terminal = out.isatty()
+    for lines in batches:
+        printed = lines if left is None else lines[:left]
+        if on_terminal:
+            printed = [shown(line) for line in printed]
+        out.write(b"".join(line + b"\n" for line in printed))
+        out.flush()
+        if left is not None:
+            left -= len(printed)
+            if left <= 0:
+                return
 
 
 def read(

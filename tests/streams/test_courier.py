@@ -122,11 +122,17 @@ async def test_what_was_delivered_before_only_reminds() -> None:
     assert desk.count("repeated") == 1
 
 
-async def test_a_rule_may_name_its_sinks() -> None:
-    rule = AlertRule("shop-page", "shop", sinks=["other"])
-    desk = Desk(sink := Sink(), rule)
-    assert await desk.take(record(0, alert()), record(1, alert(rule="gone"))) == [True, True]
-    assert sink.sent == ["OPENED 1"]
+@pytest.mark.parametrize(("sinks", "sent"), [(None, 1), (["ours", "other"], 1), (["other"], 0), ([], 0)])
+async def test_a_rule_may_name_its_sinks(sinks: list[str] | None, sent: int) -> None:
+    desk = Desk(sink := Sink(), AlertRule("shop-page", "shop", sinks=sinks))
+    assert await desk.take(record(0, alert())) == [True]
+    assert len(sink.sent) == sent
+
+
+async def test_what_a_rule_that_is_gone_has_opened_is_ended() -> None:
+    desk = Desk(sink := Sink(), AlertRule("shop-page", "shop", sinks=[]))
+    await desk.take(record(0, alert(rule="gone")), record(1, closed(rule="gone")))
+    assert sink.sent == ["OPENED 1", "CLOSED 3"]
 
 
 async def test_what_is_no_alert_is_buried_and_passed_over() -> None:
