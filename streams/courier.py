@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -63,14 +63,16 @@ class Courier:
             for detector in config.detectors
         }
         self._ledgers: dict[TP, Ledger] = {}
-        #: Up to which offset the partitions at hand are delivered.
+        #: Up to which offset the partitions at hand are delivered, and are read.
         self.delivered: dict[TP, int] = {}
+        self._read: dict[TP, int] = {}
         #: One attempt at a time, so that no keep-alive overtakes an end.
         self._attempt = asyncio.Lock()
 
-    def begin(self, tp: TP, delivered: int) -> None:
+    def begin(self, tp: TP, first: int, delivered: int) -> None:
         """Begin with a partition from its first record; what is before an offset was delivered."""
         self._ledgers[tp] = Ledger(self._site, self._is_history)
+        self._read[tp] = first
         self.delivered[tp] = delivered
 
     def forget(self, partitions: Iterable[TP]) -> None:
@@ -78,12 +80,14 @@ class Courier:
         for tp in partitions:
             self._ledgers.pop(tp, None)
             self.delivered.pop(tp, None)
+            self._read.pop(tp, None)
 
     async def take(self, tp: TP, record: Record) -> bool:
         """Deliver a record, or let it remind; whether it is done with now, and was not before."""
         if tp not in self._ledgers:
             return False
         is_new = record.offset >= self.delivered[tp]
+        self._read[tp] = record.offset + 1
         try:
             alert = _decode(record.value or b"")
         except FAILURES as error:
@@ -138,11 +142,15 @@ class Courier:
             await asyncio.sleep(self._sender.renew_every.total_seconds())
             async with self._attempt:
                 try:
-                    await self._sender.renew(
-                        [notice for ledger in self._ledgers.values() for notice in ledger.open]
-                    )
+                    await self._sender.renew(list(self._open()))
                 except Undelivered as error:
                     log.warning("keep_alive_failed", sink=self._name, why=str(error))
+
+    def _open(self) -> Iterator[Notice]:
+        """What is open, in partitions that are read up to where they were delivered: before, much is over."""
+        for tp, ledger in self._ledgers.items():
+            if self._read[tp] >= self.delivered[tp]:
+                yield from ledger.open
 
     def _is_history(self, alert: Alert, told_at: datetime) -> bool:
         patience = self._patience.get(alert.detector, HISTORY)

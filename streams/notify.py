@@ -159,9 +159,9 @@ class _Revoked(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has
 async def _read(consumer: Any, courier: Courier) -> None:
     """Deliver what has come, of partitions that are known from their first record on."""
     for tp in consumer.assignment() - set(courier.delivered):
-        courier.begin(tp, await _delivered(consumer, tp))
-        first = await consumer.beginning_offsets([tp])
-        consumer.seek(tp, first[tp])
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        courier.begin(tp, first, await _delivered(consumer, tp))
+        consumer.seek(tp, first)
     for tp, records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).items():
         for record in records:
             if await courier.take(tp, record):
@@ -170,14 +170,17 @@ async def _read(consumer: Any, courier: Courier) -> None:
 
 async def _delivered(consumer: Any, tp: TP) -> int:
     """Up to where a partition was delivered; a sink that is new begins with what is hardly old."""
+    end: int = (await consumer.end_offsets([tp]))[tp]
     committed: int | None = await consumer.committed(tp)
-    if committed is None:
-        since = round((time.time() - NEW_SINK.total_seconds()) * 1000)
-        found = (await consumer.offsets_for_times({tp: since}))[tp]
-        committed = (await consumer.end_offsets([tp]))[tp] if found is None else found.offset
-        # So that a new start does not begin later.
-        await consumer.commit({tp: committed})
-    return committed
+    if committed is not None:
+        # A topic that was made anew begins at 0 again.
+        return min(committed, end)
+    since = round((time.time() - NEW_SINK.total_seconds()) * 1000)
+    found = (await consumer.offsets_for_times({tp: since}))[tp]
+    begin: int = end if found is None else found.offset
+    # So that a new start does not begin later.
+    await consumer.commit({tp: begin})
+    return begin
 
 
 def _client(settings: Settings) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Desk:
         self.buried.append(letter)
 
     async def take(self, *records: Record, delivered: int = 0) -> list[bool]:
-        self.courier.begin(TP0, delivered)
+        self.courier.begin(TP0, 0, delivered)
         return [await self.courier.take(TP0, one) for one in records]
 
     def count(self, outcome: str) -> float:
@@ -157,7 +157,7 @@ async def test_history_is_told_where_it_is_asked_for() -> None:
 
 async def test_a_partition_that_went_elsewhere_is_left_alone() -> None:
     desk = Desk(sink := Sink(*[Unavailable("503")] * 1000))
-    desk.courier.begin(TP0, 0)
+    desk.courier.begin(TP0, 0, 0)
     delivery = asyncio.create_task(desk.courier.take(TP0, record(0, alert())))
     await asyncio.sleep(0.01)
     desk.courier.forget([TP0])
@@ -173,3 +173,15 @@ async def test_what_is_open_is_told_again_and_again() -> None:
         assert await sink.renewed.get() == [f"{alert().group}/mail"]
     renewing.cancel()
     assert sink.sent == []
+
+
+async def test_while_it_still_reads_what_was_it_takes_nothing_for_open() -> None:
+    desk = Desk(sink := RenewedSink())
+    await desk.take(record(0, alert()), delivered=2)
+    renewing = asyncio.create_task(desk.courier.renew())
+    assert await sink.renewed.get() == []
+    await desk.courier.take(TP0, record(1, updated()))
+    while not (told := await sink.renewed.get()):
+        pass
+    renewing.cancel()
+    assert told == [f"{alert().group}/shop-page"]
