@@ -94,7 +94,7 @@ class Sns(Sink, frozen=True, tag="sns"):
     """A topic of Amazon SNS."""
 
     #: Its ARN.
-    topic: Annotated[str, Meta(pattern=r"^arn:[^:]+:sns:")]
+    topic: Annotated[str, Meta(pattern=r"^arn:[^:]+:sns:[^:]+:[^:]+:[^:]+$")]
     #: What is published.
     format: Form = "lookout"
 

@@ -25,6 +25,7 @@ from detectors.config import Config
 from streams.courier import Courier
 from streams.dead_letters import DeadLetter
 from streams.deliveries import Deliveries
+from streams.errors import SettingsError
 from streams.names import LARGEST_MESSAGE_BYTES, Names
 from streams.notices import Site
 from streams.settings import Settings
@@ -64,13 +65,13 @@ class Notifier:
             producer = AIOKafkaProducer(
                 **_client(self._settings), acks="all", max_request_size=LARGEST_MESSAGE_BYTES
             )
-            await producer.start()
 
             async def bury(letter: DeadLetter) -> None:
                 message = letter.message(self._names.dead_letters)
                 await producer.send_and_wait(message.topic, message.value, message.key)
 
             try:
+                await producer.start()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._serve())
                     for name, sender in senders.items():
@@ -94,9 +95,9 @@ class Notifier:
             max_poll_interval_ms=longest // timedelta(milliseconds=1),
         )
         consumer.subscribe([self._names.alerts], listener=_Revoked(courier))
-        await consumer.start()
-        self._feeds[name] = consumer, courier
         try:
+            await consumer.start()
+            self._feeds[name] = consumer, courier
             while True:
                 try:
                     await _read(consumer, courier)
@@ -117,7 +118,15 @@ class Notifier:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._settings.web_host, self._settings.web_port).start()
+            host, port = self._settings.web_host, self._settings.web_port
+            try:
+                await web.TCPSite(runner, host, port).start()
+            except OSError as error:
+                message = (
+                    f"cannot listen on {host}:{port}: {error.strerror}; "
+                    "set LOOKALIVE_WEB_HOST and LOOKALIVE_WEB_PORT"
+                )
+                raise SettingsError(message) from error
             await asyncio.Event().wait()
         finally:
             await runner.cleanup()

@@ -26,8 +26,8 @@ _LATER = {
 }  # fmt: skip
 
 
-def client(service: str, site: Site) -> Any:
-    """A client of a service of AWS.
+def client(service: str, site: Site, name: str = "") -> Any:
+    """A client of a service of AWS, in the region of an ARN if the name is one, else in that of the site.
 
     Raises:
         SettingsError: boto3 is not there.
@@ -42,7 +42,8 @@ def client(service: str, site: Site) -> Any:
     how = Config(
         retries={"total_max_attempts": 1}, connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS
     )
-    return boto3.client(service, region_name=site.region, config=how)
+    region = name.split(":")[3] if name.startswith("arn:") else site.region
+    return boto3.client(service, region_name=region, config=how)
 
 
 async def call(operation: Callable[..., Any], **arguments: Any) -> Mapping[str, Any]:
@@ -72,7 +73,7 @@ class SnsSender:
 
     def __init__(self, sink: Sns, site: Site) -> None:
         self._sink = sink
-        self._client = client("sns", site)
+        self._client = client("sns", site, sink.topic)
         self._form = FORMS[sink.format]
 
     async def send(self, notice: Notice) -> None:
@@ -101,7 +102,7 @@ class LambdaSender:
 
     def __init__(self, sink: Lambda, site: Site) -> None:
         self._function = sink.function
-        self._client = client("lambda", site)
+        self._client = client("lambda", site, sink.function)
         self._form = FORMS[sink.format]
 
     async def send(self, notice: Notice) -> None:

@@ -51,6 +51,16 @@ async def test_a_secret_that_is_not_there_is_told_at_once(settings: Settings) ->
         await Notifier(config, settings).run()
 
 
+async def test_a_port_that_is_taken_is_told(settings: Settings) -> None:
+    topics.create(settings, [])
+    config = configuration({"ours": Webhook(url="http://127.0.0.1")})
+    async with receiving() as other:
+        where = msgspec.structs.replace(settings, web_port=int(other.url.rpartition(":")[2]))
+        with pytest.raises(ExceptionGroup) as raised:
+            await Notifier(config, where).run()
+    assert raised.group_contains(SettingsError, match="set LOOKALIVE_WEB_HOST and LOOKALIVE_WEB_PORT")
+
+
 async def test_each_sink_is_told_in_order_and_goes_on_where_it_was(
     settings: Settings, producer: Any, read_all: Any
 ) -> None:

@@ -77,6 +77,11 @@ async def test_a_topic_that_takes_nothing_twice_knows_a_message_by_its_key() -> 
     assert [one["Message"][:6] for one in received(url)] == ["OPENED", "UPDATE"]
 
 
+async def test_a_topic_may_be_in_another_region() -> None:
+    sns = boto3.client("sns", region_name="us-west-2")
+    await send(Sns(topic=sns.create_topic(Name="elsewhere")["TopicArn"]), notice())
+
+
 async def test_a_topic_that_is_not_there_may_come() -> None:
     with pytest.raises(Unavailable, match="404 NotFound"):
         await send(Sns(topic=f"arn:aws:sns:{SITE.region}:{SITE.account}:none"), notice())
