@@ -41,6 +41,7 @@ from streams.formats import FORMATS, Reason, aws_waf, clickstream, make_format
 from streams.group import cloud_event_headers
 from streams.metrics import Metrics
 from streams.names import Names
+from streams.notices import FORMS
 from streams.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -181,6 +182,13 @@ def test_every_verb_of_the_makefile_is_explained() -> None:
         verb for path in DOCS for verb in re.findall(r"`make ([a-z]+)", path.read_text(encoding="utf-8"))
     }
     assert shown <= targets
+
+
+def test_every_sink_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "sinks.md").read_text(encoding="utf-8")
+    for sink in SINKS:
+        row(page, str(sink.__struct_config__.tag))
+    assert all(f"`{form}`" in page for form in FORMS)
 
 
 def test_every_metric_is_in_operations() -> None:

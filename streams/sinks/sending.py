@@ -107,7 +107,9 @@ async def post(session: ClientSession, url: str, body: bytes, headers: Mapping[s
                 raise await _refusal(answer)
     except (ClientError, OSError, ValueError) as error:
         # Their texts hold the address, which may be a secret.
-        raise Unavailable(type(error).__name__) from None
+        number = getattr(error, "errno", None)
+        why = f": {os.strerror(number)}" if isinstance(number, int) else ""
+        raise Unavailable(f"{type(error).__name__}{why}") from None
 
 
 async def _refusal(answer: ClientResponse) -> Undelivered:

@@ -89,7 +89,7 @@ async def test_where_nobody_listens_the_address_is_not_told(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("SLACK", f"http://127.0.0.1:{taken.getsockname()[1]}/s3cret")
-        with pytest.raises(Unavailable) as failure:
+        with pytest.raises(Unavailable, match="Connection refused") as failure:
             await make_sender(Slack(url="env:SLACK"), SITE, session).send(notice())
     assert "s3cret" not in str(failure.value)
     # aiohttp's own error holds it, so a traceback must not show that.
