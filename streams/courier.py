@@ -66,6 +66,8 @@ class Courier:
         #: Up to which offset the partitions at hand are delivered, and are read.
         self.delivered: dict[TP, int] = {}
         self._read: dict[TP, int] = {}
+        #: Whether it was said that what is long over is not told.
+        self._history_seen = False
         #: One attempt at a time, so that no keep-alive overtakes an end.
         self._attempt = asyncio.Lock()
 
@@ -154,4 +156,8 @@ class Courier:
 
     def _is_history(self, alert: Alert, told_at: datetime) -> bool:
         patience = self._patience.get(alert.detector, HISTORY)
-        return not self._sink.history and told_at - alert.end > patience
+        is_history = not self._sink.history and told_at - alert.end > patience
+        if is_history and not self._history_seen:
+            self._history_seen = True
+            log.warning("history_is_not_told", sink=self._name, group=alert.group, unless="history = true")
+        return is_history
