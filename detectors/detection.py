@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from detectors.alerting import Alerter
 from detectors.chunks import chunked
 from detectors.clock import NO_TIMESTAMP, Refused
 from detectors.closing import Closer
 from detectors.config import Config, Detector
-from detectors.feedback import Said, Verdict, silenced
+from detectors.feedback import Said, Verdict
 from detectors.folding import Fold
-from detectors.grouping import Grouper, shortened
+from detectors.grouping import shortened
 from detectors.models.base import Model
 from detectors.records import Alert, AnomalyGroup, Event, IntervalScores, Partial, Place, Watermark
+from detectors.reporting import Reporter
 from detectors.scorer import Scorer
 
 Outcome = IntervalScores | AnomalyGroup | Alert
@@ -76,8 +76,7 @@ class _AfterFold:
         self._shards = [
             (Closer(detector), Scorer(detector, shard, config.calendars)) for shard in range(detector.shards)
         ]
-        self._grouper = Grouper(detector, rules)
-        self._alerter = Alerter(detector, rules)
+        self._reporter = Reporter(detector, rules)
         #: Verdicts on what has not come yet.
         self._said: list[Verdict] = []
 
@@ -91,16 +90,14 @@ class _AfterFold:
                 scorer.take(said)
             self._said.append(said)
         else:
-            self._alerter.take(said)
+            self._reporter.hear(said)
 
     def _settle(self, start: datetime) -> None:
-        """Let groups know what is said of them: that they are expected, or the new normal."""
+        """Let groups know what is said of them, once that has come."""
         heard = [said for said in self._said if said.end <= start]
         for said in heard:
             self._said.remove(said)
-            self._alerter.take(silenced(said))
-            if said.verdict == "new-normal" and not said.undo:
-                self._grouper.settle(said.group)
+            self._reporter.hear(said)
 
     def take(self, record: Partial | Watermark) -> Iterator[Outcome]:
         closer, scorer = self._shards[record.shard]
@@ -108,8 +105,5 @@ class _AfterFold:
             for scores in chunked(scorer.score(interval)):
                 yield scores
                 self._settle(scores.interval_start)
-                for group in self._grouper.group(scores):
-                    yield shortened(group)
-                    yield from self._alerter.alert(group)
-                if self._grouper.passed is not None:
-                    yield from self._alerter.wake(self._grouper.passed)
+                for told in self._reporter.take(scores):
+                    yield told if isinstance(told, Alert) else shortened(told)

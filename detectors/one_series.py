@@ -12,15 +12,14 @@ from datetime import datetime, timedelta
 import msgspec
 import numpy as np
 
-from detectors.alerting import Alerter
 from detectors.bars import FLOOR
 from detectors.config import AlertRule, Detector, Direction, Measure
-from detectors.grouping import Grouper
 from detectors.holding import holds
 from detectors.models import model_of
 from detectors.models.alone import alone
 from detectors.models.base import Moment
 from detectors.records import Alert, IntervalScores, Phase, Score
+from detectors.reporting import Reporter
 from detectors.severity import severity
 from detectors.words import rarity_in_words
 
@@ -50,8 +49,7 @@ class OneSeries:
         self._interval, self._measure = interval, measure
         seconds = interval.total_seconds()
         self._one = alone(model_of([measure], seconds), seconds)
-        self._grouper = Grouper(detector, [rule])
-        self._alerter = Alerter(detector, [rule])
+        self._reporter = Reporter(detector, [rule])
 
     def score(self, start: datetime, moment: Moment, value: float) -> tuple[Score, Alert | None]:
         """Score a value, NaN where there is none, then learn it; with the alert that opens, if one does."""
@@ -80,16 +78,11 @@ class OneSeries:
         )  # fmt: skip
 
     def _tell(self, score: Score) -> Alert | None:
-        if score.severity < FLOOR and not self._grouper.open:
+        if score.severity < FLOOR and not self._reporter.grouper.open:
             # Nothing could open or close.
             return None
-        alerts = [
-            alert
-            for group in self._grouper.group(_scores(score))
-            for alert in self._alerter.alert(group)
-            if alert.kind == "OPENED"
-        ]
-        return alerts[0] if alerts else None
+        told = list(self._reporter.take(_scores(score)))
+        return next((alert for alert in told if isinstance(alert, Alert) and alert.kind == "OPENED"), None)
 
 
 def _optional(value: float) -> float | None:

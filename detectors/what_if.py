@@ -10,14 +10,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from detectors.alerting import Alerter
 from detectors.bars import FLOOR
 from detectors.chunks import selected
 from detectors.config import AlertRule, Config, Detector
 from detectors.episodes import Incidents
 from detectors.gathering import SeriesKey
-from detectors.grouping import Grouper
 from detectors.records import IntervalScores
+from detectors.reporting import Reporter
 
 THRESHOLDS = (30.0, 40.0, 50.0, 60.0, 65.0, 70.0, 75.0, 80.0, 90.0, 95.0)
 
@@ -58,17 +57,12 @@ class _Trial:
     """A detector at one threshold."""
 
     def __init__(self, detector: Detector, rules: Sequence[AlertRule], incidents: Incidents) -> None:
-        self._grouper, self._alerter = Grouper(detector, rules), Alerter(detector, rules)
+        self._reporter = Reporter(detector, rules)
         self._incidents = incidents
 
     def take(self, scores: IntervalScores) -> None:
-        for group in self._grouper.group(scores):
-            self._incidents.take(group)
-            for alert in self._alerter.alert(group):
-                self._incidents.take(alert)
-        if self._grouper.passed is not None:
-            for alert in self._alerter.wake(self._grouper.passed):
-                self._incidents.take(alert)
+        for told in self._reporter.take(scores):
+            self._incidents.take(told)
 
 
 def _at(config: Config, detector: Detector, threshold: float) -> list[AlertRule]:

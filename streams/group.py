@@ -9,11 +9,11 @@ import msgspec
 from faust.types import TP
 
 from detectors import state
-from detectors.alerting import Alerter, Told, Withheld
-from detectors.config import Config, Detector
-from detectors.feedback import Said, Snooze, silenced
-from detectors.grouping import Grouper, GrouperState, shortened
+from detectors.alerting import Told, Withheld
+from detectors.feedback import Said, Verdict
+from detectors.grouping import GrouperState, shortened
 from detectors.records import Alert, AnomalyGroup, IntervalScores
+from detectors.reporting import Reporter
 from streams.dead_letters import not_ours
 from streams.formats import FAILURES
 from streams.hop import Hop, Message, Wiring
@@ -42,36 +42,28 @@ class GroupState(msgspec.Struct):
     detectors: dict[str, DetectorGroups]
 
 
-class _Lane:
-    """One detector in this partition."""
-
-    def __init__(self, config: Config, detector: Detector) -> None:
-        rules = config.rules_of(detector.name)
-        self.grouper = Grouper(detector, rules)
-        self.alerter = Alerter(detector, rules)
-
-
 class GroupStep:
     """One partition of the scores: the detectors whose names hash to it."""
 
     def __init__(self, partition: int, wiring: Wiring) -> None:
         self.offset = -1
         self._tp = TP(wiring.names.scores, partition)
-        self.lanes: dict[str, _Lane] = {}
+        #: Detector → what is told of it.
+        self.reporters: dict[str, Reporter] = {}
         self._config = wiring.config
         self._names = wiring.names
         self._metrics = wiring.metrics
         #: Delays are those of what ends while the worker runs, not those of history.
         self._since = time.time()
 
-    def lane(self, name: str) -> _Lane | None:
-        """The lane of a detector; None where the configuration knows it no more."""
-        if name not in self.lanes:
+    def reporter(self, name: str) -> Reporter | None:
+        """What is told of a detector; None where the configuration knows it no more."""
+        if name not in self.reporters:
             for detector in self._config.detectors:
                 if detector.name == name:
-                    self.lanes[name] = _Lane(self._config, detector)
+                    self.reporters[name] = Reporter(detector, self._config.rules_of(name))
                     self._metrics.detection_delay.labels(name)
-        return self.lanes.get(name)
+        return self.reporters.get(name)
 
     def take(self, records: Sequence[Record]) -> Iterable[Message]:
         """Group the anomalies of intervals, and alert."""
@@ -90,37 +82,31 @@ class GroupStep:
             self._metrics.dead_letters.labels(self._tp.topic).inc()
             yield not_ours(self._tp, record, error).message(self._names.dead_letters)
             return
-        lane = self.lane(scores.detector)
-        if lane is None:
+        reporter = self.reporter(scores.detector)
+        if reporter is None:
             return
+        for told in reporter.take(scores):
+            if isinstance(told, Alert):
+                yield self._message(told)
+            else:
+                yield Message(self._names.groups, told.id.encode(), _encode(shortened(told)))
+                self._count_group(told)
         if scores.provisional:
-            for group in lane.grouper.foresee(scores):
-                yield from map(self._message, lane.alerter.foresee(group))
             return
-        for group in lane.grouper.group(scores):
-            yield Message(self._names.groups, group.id.encode(), _encode(shortened(group)))
-            self._count_group(group)
-            yield from map(self._message, lane.alerter.alert(group))
-        if lane.grouper.passed is not None:
-            yield from map(self._message, lane.alerter.withdraw(lane.grouper.passed))
-            yield from map(self._message, lane.alerter.wake(lane.grouper.passed))
-        for anomaly in lane.grouper.joined:
+        grouper = reporter.grouper
+        for anomaly in grouper.joined:
             self._metrics.anomalies.labels(scores.detector, anomaly.measure, anomaly.direction).inc()
-        self._metrics.groups_open.labels(scores.detector).set(lane.grouper.open)
-        self._metrics.group_severity.labels(scores.detector).set(lane.grouper.worst)
+        self._metrics.groups_open.labels(scores.detector).set(grouper.open)
+        self._metrics.group_severity.labels(scores.detector).set(grouper.worst)
 
     def _hear(self, said: Said) -> None:
         """Let a detector know what someone has said."""
-        lane = self.lane(said.detector)
-        if lane is None:
+        reporter = self.reporter(said.detector)
+        if reporter is None:
             return
-        if isinstance(said, Snooze):
-            lane.alerter.take(said)
-            return
-        lane.alerter.take(silenced(said))
-        if said.verdict == "new-normal" and not said.undo:
-            lane.grouper.settle(said.group)
-        self._metrics.feedback.labels(said.detector, "undone" if said.undo else said.verdict).inc()
+        reporter.hear(said)
+        if isinstance(said, Verdict):
+            self._metrics.feedback.labels(said.detector, "undone" if said.undo else said.verdict).inc()
 
     def _message(self, alert: Alert) -> Message:
         self._count_alert(alert)
@@ -142,11 +128,11 @@ class GroupStep:
 
     def save(self) -> Snapshot:
         """The open groups, and what was told of them."""
-        lanes = {
-            name: DetectorGroups(lane.grouper.save(), *lane.alerter.save())
-            for name, lane in self.lanes.items()
+        detectors = {
+            name: DetectorGroups(reporter.grouper.save(), *reporter.alerter.save())
+            for name, reporter in self.reporters.items()
         }
-        return Snapshot(self.offset, state.encode(GroupState(self.offset, lanes)))
+        return Snapshot(self.offset, state.encode(GroupState(self.offset, detectors)))
 
     def referred(self) -> frozenset[bytes]:
         """No blocks: what is large is cut where it is stored."""
@@ -154,7 +140,7 @@ class GroupStep:
 
     def retire(self) -> None:
         """Take back what is told of open groups."""
-        for name in self.lanes:
+        for name in self.reporters:
             remove(self._metrics.groups_open, name)
             remove(self._metrics.group_severity, name)
 
@@ -173,10 +159,10 @@ class GroupHop(Hop[GroupStep]):
         snapshot = state.decode(head, GroupState)
         step.offset = snapshot.offset
         for name, detector in snapshot.detectors.items():
-            lane = step.lane(name)
-            if lane is not None:
-                lane.grouper.load(detector.grouper)
-                lane.alerter.load(detector.told, detector.withheld)
+            reporter = step.reporter(name)
+            if reporter is not None:
+                reporter.grouper.load(detector.grouper)
+                reporter.alerter.load(detector.told, detector.withheld)
         return step
 
 
