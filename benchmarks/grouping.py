@@ -22,7 +22,9 @@ import numpy as np
 
 from detectors.config import AlertRule, Config, Detector, Measure, Source
 from detectors.detection import Detection
-from detectors.records import AnomalyGroup, Event, event_type, utc
+from detectors.overlap import shares
+from detectors.places import named
+from detectors.records import AnomalyGroup, Event, Place, event_type, utc
 
 #: Not those by which the way to group was chosen.
 SEEDS = (71, 72, 73, 74)
@@ -45,7 +47,6 @@ HOUR = 3_600_000
 #: An incident lasts for so many intervals; the next comes so many after it has begun.
 LASTS, EVERY = (4, 9), 32
 
-Place = tuple[str | None, ...]
 Row = event_type([*DIMENSIONS, *MEASURES])
 
 
@@ -62,7 +63,7 @@ class Incident:
 
     def holds(self, leaf: Place) -> bool:
         """Whether a leaf is in it."""
-        return all(mine is None or mine == its for mine, its in zip(self.place, leaf, strict=True))
+        return shares(self.place, leaf)
 
 
 @dataclass
@@ -199,13 +200,9 @@ def _is_of(group: AnomalyGroup, incident: Incident, lag: int) -> bool:
     first, last = utc(START + incident.first * HOUR), utc(START + (incident.last + 2 * lag) * HOUR)
     if group.end <= first or group.start >= last:
         return False
-    named = group.elements or [group.primary.dimensions]
-    places = [tuple(place.get(dimension) for dimension in DIMENSIONS) for place in named]
-    return any(
-        incident.holds(leaf) and all(v is None or v == its for v, its in zip(place, leaf, strict=True))
-        for place in places
-        for leaf in LEAVES
-    )
+    told = group.elements or [group.primary.dimensions]
+    places = [tuple(map(place.get, DIMENSIONS)) for place in told]
+    return any(shares(incident.place, place) for place in places)
 
 
 def _judge(tally: Tally, incident: Incident, groups: list[AnomalyGroup]) -> None:
@@ -215,8 +212,7 @@ def _judge(tally: Tally, incident: Incident, groups: list[AnomalyGroup]) -> None
     tally.found += 1
     tally.one_group += len(groups) == 1
     group = max(groups, key=lambda group: group.severity)
-    named = {d: value for d, value in zip(DIMENSIONS, incident.place, strict=True) if value is not None}
-    right = group.elements[:1] == [named]
+    right = group.elements[:1] == [named(DIMENSIONS, incident.place)]
     tally.right_element += right
     cause = group.relations[0].measure if group.relations else group.primary.measure
     tally.right_cause += cause == incident.cause
@@ -249,8 +245,8 @@ def main() -> None:
     if asked.json:
         print(json.dumps(told))
         return
-    for name, shares in told.items():
-        print(name, *(f"{what} {share:g}" for what, share in shares.items()), sep="\n  ")
+    for name, figures in told.items():
+        print(name, *(f"{what} {figure:g}" for what, figure in figures.items()), sep="\n  ")
 
 
 if __name__ == "__main__":

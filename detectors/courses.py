@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 import numpy as np
 
-from detectors.config import Detector
+from detectors.config import ZERO_WITHOUT_EVENTS, Detector
 from detectors.leaf_scores import LeafScores
 from detectors.overlap import level
 from detectors.places import roller
@@ -85,13 +85,11 @@ class Courses(msgspec.Struct):
         detector: Detector,
     ) -> None:
         """Add an interval: what these measures are at these places."""
-        additive = {
-            m.name for m in detector.additive if m.aggregation in ("count", "sum", "rate", "distinct")
-        }
+        adds_up = {m.name for m in detector.additive if m.aggregation in ZERO_WITHOUT_EVENTS}
         for measure in sorted(measures):
             course = self.of.setdefault(measure, Course(start, values=[{} for _ in detector.dimensions]))
             if measure in leaves:
-                _add(course, leaves[measure], places, adds_up=measure in additive)
+                _add(course, leaves[measure], places, adds_up=measure in adds_up)
 
     def merge(self, others: Courses) -> None:
         """Add those of a group which is one with this."""

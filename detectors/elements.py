@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from detectors.leaf_scores import LeafScores
 from detectors.models.base import Column
-from detectors.overlap import level
+from detectors.overlap import holds, level
+from detectors.places import roller
 from detectors.records import Place
 
 #: How many standard errors off an element is at least, beside what it costs to look at so many places.
@@ -76,7 +77,8 @@ class _Cells:
                 column = codes[:, dimension]
                 _, number = np.unique(number * (int(column.max()) + 1) + column, return_inverse=True)
         _, a_leaf, self.of_leaf = np.unique(number, return_index=True, return_inverse=True)
-        self.places = [_rolled(places[leaf], kept) for leaf in a_leaf.tolist()]
+        roll = roller(kept)
+        self.places = [roll(places[leaf]) for leaf in a_leaf.tolist()]
         self.may = np.array([off is None or place in off for place in self.places])
         self.cost = math.log(len(self.places)) + sum(kept)
 
@@ -154,7 +156,7 @@ class Scan:
         # The coarsest place around it of which all is off.
         for _, gain, n in sorted(holders):
             outer, its = self._cells[n], int(self._cells[n].of_leaf[row])
-            if gain and _holds(outer.kept, cells.kept) and self._part(outer, its, b) is None:
+            if gain and holds(outer.kept, cells.kept) and self._part(outer, its, b) is None:
                 cells, cell = outer, its
                 break
         rows = self._left(cells, cell)
@@ -179,7 +181,7 @@ class Scan:
         rows = self._left(cells, cell)
         best: tuple[float, _Cells, int] | None = None
         for finer in self._cells:
-            if finer.kept != cells.kept and _holds(cells.kept, finer.kept):
+            if finer.kept != cells.kept and holds(cells.kept, finer.kept):
                 part = _worse_part(finer, rows, b, self._weight)
                 if part is not None and (best is None or part[0] > best[0]):
                     best = part[0], finer, part[1]
@@ -218,14 +220,6 @@ def _common(shift: Column, weight: Column, most: float) -> float:
 def _far(shift: Column) -> Column:
     """How far a shift is, so that ten times and a hundred times as much are of one kind."""
     return np.where(shift > 0, np.log1p(np.maximum(shift, 0)), shift)
-
-
-def _rolled(place: Place, kept: Level) -> Place:
-    return tuple([value if keep else None for value, keep in zip(place, kept, strict=True)])
-
-
-def _holds(coarse: Level, fine: Level) -> bool:
-    return all(f or not c for c, f in zip(coarse, fine, strict=True))
 
 
 def _codes(places: Sequence[Place]) -> Rows:

@@ -30,6 +30,11 @@ def level(place: Place) -> tuple[bool, ...]:
     return tuple([value is not None for value in place])
 
 
+def holds(coarse: Sequence[bool], fine: Sequence[bool]) -> bool:
+    """Whether places of one level hold those of another."""
+    return all(f or not c for c, f in zip(coarse, fine, strict=True))
+
+
 def shares(place: Place, other: Place) -> bool:
     """Whether there are leaves in both of two places.
 
@@ -59,10 +64,7 @@ class Overlap:
 
     def __init__(self, levels: Iterable[tuple[bool, ...]]) -> None:
         every = list(levels)
-        self._rollers = {
-            fine: [roller(c) for c in every if all(f or not k for f, k in zip(fine, c, strict=True))]
-            for fine in every
-        }
+        self._rollers = {fine: [roller(coarse) for coarse in every if holds(coarse, fine)] for fine in every}
 
     def holders(self, place: Place) -> list[Place]:
         """The places that hold every event at a place, itself among them."""

@@ -20,13 +20,15 @@ class Snoozes:
     def take(self, snooze: Snooze) -> None:
         """Take in a snooze, or that one is over."""
         self._snoozes.pop(snooze.id, None)
+        self._matches.pop(snooze.id, None)
         if not snooze.undo:
             self._snoozes[snooze.id] = snooze
             self._matches[snooze.id] = matches_dimensions(snooze.where)
 
     def expire(self, now: datetime) -> None:
         """Let go of those that are over."""
-        self.load({key: snooze for key, snooze in self._snoozes.items() if now < snooze.until})
+        for key in [key for key, snooze in self._snoozes.items() if snooze.until <= now]:
+            del self._snoozes[key], self._matches[key]
 
     def hides(self, member: Anomaly, groups: Collection[str], now: datetime) -> bool:
         """Whether nothing is told of a member of a group, which may be known by several ids."""

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 Column = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+#: Which series of a block.
+Series = NDArray[np.intp]
 
 #: Surprise of severity 50, where the band of expected values ends; of severity 70; and the highest there is.
 BAND, SEVENTY, HIGHEST = float(np.log(7)), float(np.log(70)), 30.0
@@ -81,7 +83,7 @@ class Model(Protocol):
     def grow(self, series: int) -> None:
         """Add series that have no history, after those there are."""
 
-    def reset(self, series: NDArray[np.intp]) -> None:
+    def reset(self, series: Series) -> None:
         """Forget the history of series: their places in the columns are others' from now on."""
 
     def assess(self, moment: Moment, value: Column) -> Assessment:
@@ -109,5 +111,5 @@ class Adopter(Model, Protocol):
 class Lender(Model, Protocol):
     """A model whose series need not begin with nothing: others of its kind lend them their shape."""
 
-    def lend(self, series: NDArray[np.intp], other: Any, lenders: NDArray[np.intp]) -> None:
+    def lend(self, series: Series, other: Any, lenders: Series) -> None:
         """Let series without history begin in the shape of others, of a model of the same class."""

@@ -10,13 +10,11 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.models.base import Column
+from detectors.models.base import Column, Series
 from detectors.models.columns import Columns, Layout, Lines, Three
 
 #: Stages of a series: it knows only what it has seen; its size is to be known first; its seasons were lent.
 OWN, UNFITTED, LENT = 0.0, 1.0, 2.0
-
-Series = NDArray[np.intp]
 
 
 class Lent(Columns):
@@ -27,11 +25,31 @@ class Lent(Columns):
     error: Annotated[Lines, Layout(6)]
     scale: Three
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._look()
+
+    def _look(self) -> None:
+        #: The series whose size is not known yet: so that all others cost nothing.
+        self.unfitted: Series = np.flatnonzero(self.stage == UNFITTED)
+
     def lend(self, series: Series, error: Lines, scale: Lines) -> None:
         """Let series have what does not fit them yet."""
         self.stage[series] = UNFITTED
         self.error[:, series], self.scale[:, series] = error, scale
+        self._look()
 
-    def unfitted(self) -> Series:
-        """The series whose size is not known yet."""
-        return np.flatnonzero(self.stage == UNFITTED)
+    def fit(self, series: Series) -> None:
+        """What was lent fits series from now on."""
+        self.stage[series] = LENT
+        self._look()
+
+    def reset(self, series: Series) -> None:
+        """Let series be without history again."""
+        super().reset(series)
+        self._look()
+
+    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
+        """Take the columns of a saved state."""
+        super().load(state)
+        self._look()

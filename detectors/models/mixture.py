@@ -13,9 +13,9 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.models.base import Column, Flags
+from detectors.models.base import Column, Flags, Series
 from detectors.models.columns import Columns, Gain, Layout, Lines, Three, Two, clip, follow, track
-from detectors.models.seasons import Season, Series
+from detectors.models.seasons import Season
 
 #: Errors beyond this many scales count no more.
 ERROR_LIMIT = 6.0

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.models.base import BAND, HIGHEST, LARGEST, SEVENTY, Assessment, Column, Flags, Moment
+from detectors.models.base import BAND, HIGHEST, LARGEST, SEVENTY, Assessment, Column, Flags, Moment, Series
 from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
 from detectors.models.gaps import Gaps
 from detectors.models.grounds import CANDIDATES, MISSING, PARENT, basis_in_words, evidence_in_words
-from detectors.models.lent import LENT, UNFITTED, Lent, Series
+from detectors.models.lent import LENT, UNFITTED, Lent
 from detectors.models.mixture import SCALE, Forecast, Mixture
 from detectors.models.parts import Parted
 from detectors.models.roots import root, slope, square
@@ -168,8 +167,6 @@ class Seasonal(Parted):
         self._slow = Mixture(self._slow_rate, error_rate, candidates=5)
         self._tails = Tails(points, LEAST_TYPICAL, MEANS)
         self._lent = Lent()
-        #: Series that were lent what does not fit them yet: so that all others cost nothing.
-        self._unfitted = np.empty(0, dtype=np.intp)
         super().__init__(
             {
                 "series": self._state,
@@ -364,7 +361,7 @@ class Seasonal(Parted):
         self._learn_series(assessment)
         if not given.moment.special:
             self._adopt(assessment)
-        if len(self._unfitted):
+        if len(self._lent.unfitted):
             self._fit()
 
     def _learn_forecasts(self, known: SeasonalAssessment) -> None:
@@ -435,11 +432,11 @@ class Seasonal(Parted):
         scales = other._fast.scale, other._slow.scale, other._state.spread
         self._seasons.lend(series, other._seasons, lenders, other._fast.scale[lenders])
         self._lent.lend(series, other._fast.error[:, lenders], np.stack(scales)[:, lenders])
-        self._unfitted = self._lent.unfitted()
 
     def _fit(self) -> None:
         """Let those that have seen enough have what they were lent in their own size."""
-        ready = self._unfitted[self._state.count[self._unfitted] >= LEARNING_POINTS]
+        unfitted = self._lent.unfitted
+        ready = unfitted[self._state.count[unfitted] >= LEARNING_POINTS]
         size = self._slow.size(ready)
         for part in (self._seasons, self._lent):
             part.reset(ready[size == 0])
@@ -449,18 +446,7 @@ class Seasonal(Parted):
         self._slow.fit(ready, size, error, scale[1])
         self._state.spread[ready] = np.maximum(self._state.spread[ready], scale[2])
         self._seasons.fit(ready, size, self._fast.scale[ready])
-        self._lent.stage[ready] = LENT
-        self._unfitted = self._lent.unfitted()
-
-    def reset(self, series: Series) -> None:
-        """Forget the history of series."""
-        super().reset(series)
-        self._unfitted = self._lent.unfitted()
-
-    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Go on from a saved state."""
-        super().load(state)
-        self._unfitted = self._lent.unfitted()
+        self._lent.fit(ready)
 
 
 def _smallest(residuals: Lines) -> Column:

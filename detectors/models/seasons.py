@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.models.base import Column, Flags, Moment
+from detectors.models.base import Column, Flags, Moment, Series
 from detectors.models.columns import Columns, Layout, clip, track
 
 WEEK, DAY, HOUR = 604_800, 86_400, 3_600
@@ -32,7 +32,6 @@ MOST_VISITS = np.iinfo(np.uint16).max
 #: Kept small: most of a series' bytes are here.
 Table = NDArray[np.float32]
 Visits = NDArray[np.uint16]
-Series = NDArray[np.intp]
 Weekly = Annotated[Table, Layout(168, dtype=np.float32)]
 Hourly = Annotated[Table, Layout(24, dtype=np.float32)]
 Daily = Annotated[Table, Layout(LEAST_BINS, dtype=np.float32)]

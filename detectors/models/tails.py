@@ -75,15 +75,7 @@ class Tails(Columns):
     def __init__(self, points_a_day: float, least_typical: Lines, means: slice = NO_MEANS) -> None:
         """No series yet; `least_typical` has a number a line, `means` are lines that are means."""
         lines = len(least_typical)
-        super().__init__(
-            typical=lines,
-            threshold=lines,
-            excess=lines,
-            events=lines,
-            peak=lines,
-            age=lines,
-            quiet=lines,
-        )
+        super().__init__(**{name: lines for name, layout in self.layouts.items() if layout.lines})
         #: What the prior takes for the typical size of each line at least: series that hardly ever
         #: move would else have no tail at all.
         self._least_typical = least_typical

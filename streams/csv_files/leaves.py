@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.localisation_levels import Numbers
+from detectors.places import MISSING
 from streams.csv_files.numbers import read_numbers
 from streams.csv_files.reading import Table, TableError
 from streams.csv_files.times import read_times
 from streams.formats.decoding import excerpt
 
-Numbers = NDArray[np.float64]
-#: Where a cell of a dimension is empty.
-MISSING = "(missing)"
 #: Leaves in all intervals: more would not fit into memory.
 MOST_CELLS = 100_000_000
 
