@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -91,14 +91,12 @@ class Alerter:
                 del self._told[key]
                 yield _closed(told.alert, group)
             return
-        matching = rule.matching(group.members)
         ids = {group.id} if told is None else {group.id, told.alert.group}
-        members = [member for member in matching if not self._snoozes.hides(member, ids, now)]
-        if len(members) < len(matching) or (rule.repeat is not None and matching):
+        members, total, hidden = self._seen(rule, group, ids, now)
+        if hidden or (rule.repeat is not None and members):
             self._waiting[key] = group
         if not members:
             return
-        total = group.members_total if rule.matches_all and members == matching else len(members)
         asked = rule.asks_for(members, total)
         if told is None and asked and (early := self._foretold(rule, members)) is not None:
             told = self._told.pop(early)
@@ -123,6 +121,16 @@ class Alerter:
             )
         self._told[key] = Told(alert.revision, alert.severity, alert.members_total, alert)
         yield alert
+
+    def _seen(
+        self, rule: Rule, group: AnomalyGroup, ids: Collection[str], now: datetime
+    ) -> tuple[list[Anomaly], int, int]:
+        """The members that a rule sees of a group, how many there are in all, and how many are snoozed."""
+        matching = rule.matching(group.members)
+        members = [member for member in matching if not self._snoozes.hides(member, ids, now)]
+        hidden = len(matching) - len(members)
+        total = group.members_total if rule.matches_all and not hidden else len(members)
+        return members, total, hidden
 
     def _opened(self, rule: Rule, group: AnomalyGroup, members: Sequence[Anomaly], total: int) -> Alert:
         first = members[0]
@@ -171,9 +179,7 @@ class Alerter:
     def foresee(self, group: AnomalyGroup) -> Iterator[Alert]:
         """Take in a group of an interval that is still open; yields what is told of it early."""
         for rule in self._rules:
-            matching = rule.matching(group.members)
-            members = [m for m in matching if not self._snoozes.hides(m, {group.id}, group.end)]
-            total = group.members_total if rule.matches_all else len(members)
+            members, total, _ = self._seen(rule, group, {group.id}, group.end)
             asked = rule.provisional and rule.asks_for(members, total)
             if not asked or not rule.may_speak(group, group.end):
                 continue

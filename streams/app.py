@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
@@ -206,9 +205,7 @@ def _faust_app(settings: Settings) -> App:
 
 
 def _credentials(settings: Settings) -> SASLCredentials | SSLCredentials | None:
-    context = None
-    if settings.security.endswith("ssl"):
-        context = ssl.create_default_context(cafile=settings.ca_file)
+    context = settings.ssl_context()
     if settings.security.startswith("sasl"):
         return SASLCredentials(
             username=settings.username,

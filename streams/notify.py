@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import time
 from collections.abc import Iterable
 from datetime import timedelta
@@ -195,7 +194,5 @@ async def _delivered(consumer: Any, tp: TP) -> int:
 def _client(settings: Settings) -> dict[str, Any]:
     """The keyword arguments that every client of aiokafka takes."""
     arguments = settings.kafka_client()
-    authority = arguments.pop("ssl_cafile", None)
-    if settings.security.endswith("ssl"):
-        arguments["ssl_context"] = ssl.create_default_context(cafile=authority)
-    return arguments
+    arguments.pop("ssl_cafile", None)
+    return arguments | {"ssl_context": settings.ssl_context()}

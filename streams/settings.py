@@ -7,6 +7,7 @@ variables and nothing else, so that the same file runs anywhere.
 from __future__ import annotations
 
 import difflib
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -83,6 +84,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if self.ca_file is not None:
             arguments["ssl_cafile"] = str(self.ca_file)
         return arguments
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """What clients on asyncio trust; None where nothing is encrypted."""
+        return ssl.create_default_context(cafile=self.ca_file) if self.security.endswith("ssl") else None
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

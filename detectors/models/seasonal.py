@@ -11,20 +11,19 @@ that it does not matter which of them share a block.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
-from detectors.models.base import BAND, HIGHEST, LARGEST, SEVENTY, Assessment, Column, Flags, Moment, Series
+from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Flags, Moment, Series
 from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
 from detectors.models.gaps import Gaps
-from detectors.models.grounds import CANDIDATES, MISSING, PARENT, basis_in_words, evidence_in_words
 from detectors.models.lent import LENT, UNFITTED, Lent
 from detectors.models.mixture import SCALE, Forecast, Mixture
 from detectors.models.parts import Parted
 from detectors.models.roots import root, slope, square
-from detectors.models.seasons import DAY, Season, Seasons
+from detectors.models.seasonal_assessment import Given, Scales, SeasonalAssessment
+from detectors.models.seasons import DAY, Seasons
 from detectors.models.tails import Rarity, Tails
 from detectors.models.trust import LEARNING_POINTS, confidence, handicap
 
@@ -77,67 +76,6 @@ class _State(Gaps):
     lasted: Column
     #: How far the level of late was adopted as the new normal; it fades.
     moved: Column
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """An interval as it is taken in."""
-
-    moment: Moment
-    seen: Flags
-    x: Column
-    #: The first value of a series, which is its own level.
-    first: Flags
-    magnitude: Column
-    season: Season
-    #: Whether the seasons are of the size of the series.
-    fits: Flags
-
-
-@dataclass(frozen=True, slots=True)
-class _Scales:
-    """Mean absolute residuals to expect, in roots."""
-
-    floor: Column
-    #: Without the hour's share and without Poisson's noise.
-    bare: Column
-    fast: Column
-    slow: Column
-    spread: Column
-
-
-@dataclass(frozen=True, slots=True)
-class SeasonalAssessment(Assessment):
-    """An assessment with what `learn` needs of how it was made."""
-
-    given: _Given
-    fast: Forecast
-    slow: Forecast
-    scales: _Scales
-    mean: Column
-    rarity: Rarity
-    gap: Column
-    #: Whose last points are surprising together; how far they moved when that was adopted.
-    lasts: Flags
-    moved: Column
-    #: Whose seasons are not their own yet.
-    lent: Flags
-
-    @property
-    def lasting(self) -> Column:
-        """How far values are from where they were before what is the new normal by now."""
-        away = (self.slow.residual + self.moved) / (SIGMA * self.scales.slow)
-        return np.where(self.given.seen & ~self.learning, away, 0.0)
-
-    def grounds(self, series: int) -> tuple[str, ...]:
-        """The kind of evidence that is the most surprising, and the candidates that carry weight."""
-        evidence = MISSING
-        if self.given.seen[series]:
-            # A single point that is rare enough by itself is said before what its mean is.
-            kind = int(np.minimum(self.rarity.nats[:, series], SEVENTY).argmax())
-            evidence = evidence_in_words(kind, above=bool(self.value[series] > self.expected[series]))
-        basis = basis_in_words(CANDIDATES, self.fast.weight[:, series].tolist())
-        return (evidence, basis, PARENT) if self.lent[series] else (evidence, basis)
 
 
 class Seasonal(Parted):
@@ -213,15 +151,15 @@ class Seasonal(Parted):
             lent=(self._lent.stage == LENT) & (count < OWN_DAYS * self._points_a_day),
         )
 
-    def _take(self, moment: Moment, value: Column) -> _Given:
+    def _take(self, moment: Moment, value: Column) -> Given:
         seen = np.abs(value) <= LARGEST
         x = np.where(seen, root(np.where(seen, value, 0.0)), self._state.previous)
         first = self._state.count == 0
         magnitude = np.where(first, np.abs(x), self._state.magnitude)
         fits = self._lent.stage != UNFITTED
-        return _Given(moment, seen, x, first, magnitude, self._seasons.look(moment), fits)
+        return Given(moment, seen, x, first, magnitude, self._seasons.look(moment), fits)
 
-    def _forecasts(self, given: _Given) -> tuple[Forecast, Forecast]:
+    def _forecasts(self, given: Given) -> tuple[Forecast, Forecast]:
         """The slow mixture, and the fast one, which also hears what residuals of the slow one echo."""
         state, x, first, season = self._state, given.x, given.first, given.season
         positive = (given.magnitude > 0) & (self._fast.norm[0] > 0)
@@ -244,13 +182,13 @@ class Seasonal(Parted):
         echo = (p1 * (1 - p2) * last + (p2 - p1 * p1) * before) / np.where(known, rest, 1.0)
         return np.where(known, echo, 0.0)
 
-    def _scales(self, given: _Given) -> _Scales:
+    def _scales(self, given: Given) -> Scales:
         floor = FLOOR * given.magnitude + 1e-9
         counts = self._state.whole >= np.minimum(self._state.count, 20)
         counts &= given.magnitude < SMALL_COUNT
         noise = np.where(counts, POISSON, 0.0)
         bare = np.maximum(self._fast.scale, floor)
-        return _Scales(
+        return Scales(
             floor=floor,
             bare=bare,
             fast=np.maximum(self._seasons.blend(given.moment, bare, floor), noise),
@@ -258,9 +196,7 @@ class Seasonal(Parted):
             spread=np.maximum(self._state.spread, floor),
         )
 
-    def _evidence(
-        self, given: _Given, fast: Forecast, slow: Forecast, scales: _Scales
-    ) -> tuple[Column, Lines]:
+    def _evidence(self, given: Given, fast: Forecast, slow: Forecast, scales: Scales) -> tuple[Column, Lines]:
         """The new mean, and the ways to be unusual.
 
         Each above and below: this point, the mean of the last ones, the distance from the level. And a
@@ -293,7 +229,7 @@ class Seasonal(Parted):
             np.minimum(plain * step, CONTEXT * np.abs(point), out=deviation[6])
         return mean, deviation
 
-    def _surprise(self, given: _Given, rarity: Rarity, gap: Column) -> Column:
+    def _surprise(self, given: Given, rarity: Rarity, gap: Column) -> Column:
         """The most surprising evidence, in nats; NaN while there is nothing to say."""
         # A gap is rare by the point, and told by the day as all else.
         told = np.where(given.seen, rarity.nats.max(axis=0), gap - np.log(self._points_a_day))
@@ -305,7 +241,7 @@ class Seasonal(Parted):
         return confidence(self._state.count, self._points_a_day)
 
     def _band(
-        self, given: _Given, fast: Forecast, scales: _Scales, reach: Lines
+        self, given: Given, fast: Forecast, scales: Scales, reach: Lines
     ) -> tuple[Column, Column, Column]:
         """Forecast, and from where to where a point is of less than severity 50."""
         expected = self._expected(given, fast)
@@ -313,7 +249,7 @@ class Seasonal(Parted):
         return expected, expected - reach[1], expected + reach[0]
 
     def _narrowed(
-        self, slow: Forecast, scales: _Scales, reach: Lines, band: tuple[Column, Column, Column]
+        self, slow: Forecast, scales: Scales, reach: Lines, band: tuple[Column, Column, Column]
     ) -> tuple[Column, Column, Column]:
         """The band without the values that would make the mean of the last points of severity 50.
 
@@ -331,14 +267,14 @@ class Seasonal(Parted):
         expected = np.where(lasts, slow.expected, expected)
         return expected, np.minimum(lower, expected), np.maximum(upper, expected)
 
-    def _expected(self, given: _Given, fast: Forecast) -> Column:
+    def _expected(self, given: Given, fast: Forecast) -> Column:
         """The forecast, as this special day has compared with it so far."""
         if not given.moment.special:
             return fast.expected
         compared = self._state.special >= COMPARED_POINTS
         return np.where(compared, self._state.compared, 1.0) * fast.expected
 
-    def _width(self, given: _Given) -> Column | float:
+    def _width(self, given: Given) -> Column | float:
         """How many times less a deviation counts."""
         if not given.moment.special:
             return 1.0

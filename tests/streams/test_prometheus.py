@@ -1,6 +1,6 @@
-"""A real Prometheus scrapes a real worker: what we ship for it finds what the worker tells.
+"""A real Prometheus scrapes a real worker and a real notifier: what we ship for it finds what they tell.
 
-The shipped configuration is used but for the worker's address and the pauses. Traffic is healthy, with one
+The shipped configuration is used but for their addresses and the pauses. Traffic is healthy, with one
 incident, one late event and one that cannot be read, so that every metric has something to say.
 """
 
@@ -16,10 +16,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from kafka import KafkaProducer
@@ -59,6 +61,11 @@ measures = [
 name = "shop-page"
 detector = "shop"
 severity_threshold = 90
+sinks = ["hook"]
+
+[sinks.hook]
+type = "webhook"
+url = "http://127.0.0.1:{receiver}"
 """
 
 
@@ -100,17 +107,31 @@ class Traffic(threading.Thread):
             self.send_raw(record)
 
 
+class Receiver(BaseHTTPRequestHandler):
+    """Takes whatever it is told."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
 class Prometheus:
     """A Prometheus with our rules, asked by its API."""
 
-    def __init__(self, folder: Path, worker_port: int) -> None:
+    def __init__(self, folder: Path, ports: Mapping[str, int]) -> None:
         shutil.copy(DEPLOY / "prometheus" / "lookalive.rules.yml", folder)
         config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
         config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
         del config["alerting"]
-        (scraped,) = config["scrape_configs"]
-        assert scraped["static_configs"] == [{"targets": ["worker:8430"]}]
-        scraped["static_configs"] = [{"targets": [f"127.0.0.1:{worker_port}"]}]
+        assert [job["job_name"] for job in config["scrape_configs"]] == list(ports)
+        for job, port in zip(config["scrape_configs"], ports.values(), strict=True):
+            (targets,) = job["static_configs"]
+            assert targets["targets"][0].endswith(":8430")
+            targets["targets"] = [f"127.0.0.1:{port}"]
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
         self.port = free_port()
         command = [
@@ -155,15 +176,29 @@ class Prometheus:
 
 
 @pytest.fixture(scope="module")
+def receiver() -> Iterator[int]:
+    """The port of one who is told."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
 def scraped(
-    broker: str, tmp_path_factory: pytest.TempPathFactory
+    broker: str, receiver: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[RunningWorker, Prometheus]]:
     folder = tmp_path_factory.mktemp("prometheus")
     name = f"scraped-{time.time_ns():x}"
     settings = Settings(bootstrap=broker, prefix=name, group=name, data=folder / "data")
+    beside = msgspec.structs.replace(settings, data=folder / "notifier")
+    config = CONFIG.format(topic=name, receiver=receiver)
     topics.create(settings, [name])
     traffic = Traffic(settings, name)
-    with running_worker(CONFIG.format(topic=name), settings) as worker:
+    with (
+        running_worker(config, settings) as worker,
+        running_worker(config, beside, command="notify") as notifier,
+    ):
         traffic.start()
         _wait_caught_up(worker)
         # Before the first scrape: so soon after it, one of each would be a large share.
@@ -171,10 +206,11 @@ def scraped(
         traffic.send_raw(b"{")
         _wait_for(worker, "lookalive_events_invalid_total{")
         _wait_for(worker, "lookalive_event_lateness_seconds_count{")
-        prometheus = Prometheus(folder, worker.port)
+        prometheus = Prometheus(folder, {"lookalive": worker.port, "lookalive-notifier": notifier.port})
         try:
             prometheus.wait('up{job="lookalive"} == 1')
             prometheus.wait("lookalive_alerts_total")
+            prometheus.wait("lookalive_deliveries_total")
             prometheus.wait("increase(lookalive_intervals_closed_total[5m]) > 0")
             yield worker, prometheus
         finally:
@@ -219,9 +255,9 @@ def test_promtool_finds_nothing_to_say_of_the_metrics(scraped: tuple[RunningWork
 
 def test_prometheus_finds_the_worker_up(scraped: tuple[RunningWorker, Prometheus]) -> None:
     worker, prometheus = scraped
-    (target,) = prometheus.get("targets")["data"]["activeTargets"]
-    assert (target["health"], target["lastError"]) == ("up", "")
-    assert target["labels"] == {"job": "lookalive", "instance": f"127.0.0.1:{worker.port}"}
+    targets = {one["labels"]["job"]: one for one in prometheus.get("targets")["data"]["activeTargets"]}
+    assert {one["health"] for one in targets.values()} == {"up"}
+    assert targets["lookalive"]["labels"]["instance"] == f"127.0.0.1:{worker.port}"
 
 
 def test_rules_are_evaluated_without_error_and_none_has_reason_to_fire(

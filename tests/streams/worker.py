@@ -1,4 +1,4 @@
-"""A real `lookalive worker` for tests: a process of its own, started, watched, stopped or killed.
+"""A real `lookalive worker`, or `notify`, for tests: a process of its own, watched, stopped or killed.
 
 Configuration text and Settings go in; out comes a worker that is ready to read. What it writes about
 itself is in its data directory, so that one started again with the same Settings goes on from there.
@@ -32,7 +32,11 @@ class RunningWorker:
     """A worker that was started."""
 
     def __init__(
-        self, config_text: str, settings: Settings, program: Sequence[str] = ("-m", "streams")
+        self,
+        config_text: str,
+        settings: Settings,
+        program: Sequence[str] = ("-m", "streams"),
+        command: str = "worker",
     ) -> None:
         self.port = free_port()
         self.settings = msgspec.structs.replace(settings, web_port=self.port)
@@ -42,9 +46,10 @@ class RunningWorker:
         self._log = settings.data / "worker.log"
         self._log_offset = self._log.stat().st_size if self._log.exists() else 0
         self._asked_to_stop = False
-        command = [sys.executable, *program, "worker", "-c", str(configuration)]
+        arguments = [sys.executable, *program, command, "-c", str(configuration)]
+        environment = _environment(self.settings)
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=_environment(self.settings), stdout=log, stderr=log)
+            self.process = subprocess.Popen(arguments, env=environment, stdout=log, stderr=log)
 
     def log(self) -> str:
         """What this worker has written, without what earlier ones with the same data have."""
@@ -115,10 +120,13 @@ class RunningWorker:
 
 @contextmanager
 def running_worker(
-    config_text: str, settings: Settings, program: Sequence[str] = ("-m", "streams")
+    config_text: str,
+    settings: Settings,
+    program: Sequence[str] = ("-m", "streams"),
+    command: str = "worker",
 ) -> Iterator[RunningWorker]:
     """A worker that is ready, on a free port; stopped at the end unless the test has done so."""
-    worker = RunningWorker(config_text, settings, program)
+    worker = RunningWorker(config_text, settings, program, command)
     try:
         worker.wait_ready()
         yield worker

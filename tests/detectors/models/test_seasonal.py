@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.models.base import Assessment, Column, Moment
-from detectors.models.seasonal import Seasonal, SeasonalAssessment
+from detectors.models.seasonal import Seasonal
+from detectors.models.seasonal_assessment import SeasonalAssessment
 from detectors.severity import severity
 
 DAY, WEEK = 86_400, 7 * 86_400
