@@ -116,11 +116,13 @@ class Courier:
             except Refused as error:
                 return await self._give_up(tp, record, "refused", error)
             except Unavailable as error:
-                if time.monotonic() - started >= self._sink.give_up_after.total_seconds():
+                left = self._sink.give_up_after.total_seconds() - (time.monotonic() - started)
+                if left <= 0:
                     return await self._give_up(tp, record, "given_up", error)
                 self._deliveries.retries.labels(self._name).inc()
                 log.warning("delivery_failed", sink=self._name, notice=notice.id, why=str(error))
-                await asyncio.sleep(max(error.after or 0.0, pause * random.uniform(0.5, 1.0)))
+                # However long a receiver asks to wait, it is asked once more before it is given up.
+                await asyncio.sleep(min(left, max(error.after or 0.0, pause * random.uniform(0.5, 1.0))))
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
                 self._deliveries.delay.labels(self._name).observe(

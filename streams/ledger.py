@@ -50,6 +50,9 @@ class Ledger:
         before = self._told.get(key, Told(0))
         if alert.revision <= before.revision:
             return "repeated"
+        if before.silent and alert.kind == "UPDATED" and not self._is_history(alert, told_at):
+            # It began in the past and goes on: a sink hears of it from here on.
+            before = Told(before.revision)
         begins = before.first is None
         silent = before.silent if not begins else alert.kind == "OPENED" and self._is_history(alert, told_at)
         opened = alert if before.first is None else before.first.alert

@@ -180,9 +180,9 @@ async def _delivered(consumer: Any, tp: TP) -> int:
     """Up to where a partition was delivered; a sink that is new begins with what is hardly old."""
     end: int = (await consumer.end_offsets([tp]))[tp]
     committed: int | None = await consumer.committed(tp)
-    if committed is not None:
-        # A topic that was made anew begins at 0 again.
-        return min(committed, end)
+    # One beyond the end is of a topic that was made anew since.
+    if committed is not None and committed <= end:
+        return committed
     since = round((time.time() - NEW_SINK.total_seconds()) * 1000)
     found = (await consumer.offsets_for_times({tp: since}))[tp]
     begin: int = end if found is None else found.offset

@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 
+from detectors.words import plain
 from streams.errors import SettingsError
 from streams.notices import Notice
 
 TIMEOUT_SECONDS = 30.0
 #: Answers that no second attempt changes; all others, and none, may be a fault that someone puts right.
 _FINAL = {400, 405, 406, 409, 410, 411, 413, 414, 415, 422}
-_LONGEST_ANSWER = 300
+_LONGEST_ANSWER, _READ_BYTES = 300, 4096
 
 
 class Undelivered(Exception):
@@ -113,9 +115,28 @@ async def post(session: ClientSession, url: str, body: bytes, headers: Mapping[s
 
 
 async def _refusal(answer: ClientResponse) -> Undelivered:
-    text = (await answer.content.read(_LONGEST_ANSWER)).decode("utf-8", "replace")
-    said = f"{answer.status} {answer.reason}: {text}"
+    text = (await answer.content.read(_READ_BYTES)).decode("utf-8", "replace")
+    # Some name the path that was asked for, which may be the secret.
+    for path in (answer.url.raw_path_qs, answer.url.raw_path):
+        text = text.replace(path, "…") if len(path) > 1 else text
+    said = plain(f"{answer.status} {answer.reason}: {text}", _LONGEST_ANSWER)
     if answer.status in _FINAL:
         return Refused(said)
-    wait = answer.headers.get("Retry-After", "")
-    return Unavailable(said, float(wait) if wait.isdigit() else None)
+    return Unavailable(said, wait_seconds(answer.headers.get("Retry-After", ""), datetime.now(UTC)))
+
+
+def wait_seconds(asked: str, now: datetime) -> float | None:
+    """How long a `Retry-After` asks to wait: so many seconds, or until a time; None if it does not say.
+
+    >>> noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    >>> wait_seconds("7", noon), wait_seconds("Mon, 02 Mar 2026 12:01:00 GMT", noon)
+    (7.0, 60.0)
+    """
+    if asked.isdecimal():
+        return float(asked)
+    try:
+        until = parsedate_to_datetime(asked)
+    except ValueError:
+        return None
+    # Without an offset it would be a time of somewhere.
+    return max(0.0, (until - now).total_seconds()) if until.tzinfo is not None else None

@@ -114,6 +114,13 @@ async def test_what_cannot_be_delivered_for_too_long_is_given_up() -> None:
     assert [letter.reason for letter in desk.buried] == ["given_up"]
 
 
+async def test_who_asks_for_a_day_is_asked_again_before_it_is_given_up() -> None:
+    busy = Unavailable("429", after=86_400.0)
+    desk = Desk(sink := Sink(busy), give_up_after=timedelta(milliseconds=20))
+    assert await desk.take(record(0, alert())) == [True]
+    assert (sink.sent, desk.buried) == (["OPENED 1"], [])
+
+
 async def test_what_was_delivered_before_only_reminds() -> None:
     desk = Desk(sink := Sink())
     records = record(0, alert()), record(1, updated()), record(2, updated()), record(3, closed())

@@ -64,5 +64,14 @@ def test_nothing_is_told_of_an_incident_of_the_past_not_even_its_end() -> None:
     assert known.read(closed(), TOLD_AT) == "history"
 
 
+def test_what_began_in_the_past_and_goes_on_is_told_from_there_on() -> None:
+    known = Ledger(Site(), lambda told, _: told.kind == "OPENED")
+    assert known.read(alert(), TOLD_AT) == "history"
+    now = told(known.read(updated(), TOLD_AT))
+    assert (now.opened.kind, now.news) == ("UPDATED", ("orders", "views"))
+    assert [notice.alert.kind for notice in known.open] == ["UPDATED"]
+    assert told(known.read(closed(), TOLD_AT)).opened.kind == "UPDATED"
+
+
 def test_an_end_is_told_though_its_beginning_is_no_longer_in_the_log() -> None:
     assert isinstance(ledger(history=True).read(closed(), TOLD_AT), Notice)

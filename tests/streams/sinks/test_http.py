@@ -83,6 +83,16 @@ async def test_what_can_be_put_right_is_tried_again(
     assert len(receiver.received) == 1
 
 
+async def test_a_receiver_that_names_the_path_does_not_give_it_away(
+    receiver: Receiver, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK", f"{receiver.url}/T0/s3cret?to=n0body")
+    receiver.answers = [web.Response(status=404, text="Cannot POST /T0/s3cret?to=n0body,\nnor /T0/s3cret")]
+    with pytest.raises(Unavailable) as failure:
+        await make_sender(Slack(url="env:SLACK"), SITE, session).send(notice())
+    assert str(failure.value) == "404 Not Found: Cannot POST …, nor …"
+
+
 async def test_where_nobody_listens_the_address_is_not_told(
     session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
