@@ -26,7 +26,8 @@ def relations(detector: Detector, courses: Mapping[str, Course], primary: str) -
     caused = {measure: cause for measure in of if (cause := _cause(detector, of, measure)) is not None}
     roots = [measure for measure in of if measure not in caused]
     order = {measure.name: n for n, measure in enumerate(detector.measures)}
-    own = _root(primary, caused)
+    # An unusual combination is no measure: in its place stands the one that is off most clearly.
+    own = _root(primary, caused) if primary in of else max(roots, key=lambda m: of[m].clearness)
     # What is hardly off is no cause, however early, and neither is what is off by much less.
     clear = max(of[measure].clearness for measure in roots) / 2
     far = abs(of[own].shift) / 2

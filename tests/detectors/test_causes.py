@@ -11,7 +11,7 @@ from detectors.causes import relations
 from detectors.config import Measure
 from detectors.courses import Course, Courses, contributions, percentages
 from detectors.leaf_scores import LeafScores
-from detectors.records import Relation
+from detectors.records import JOINT, Relation
 from tests.detectors.builders import MONDAY, detector
 
 FUNNEL = ["views", "carts", "orders"]
@@ -95,6 +95,13 @@ def test_a_ratio_leaves_open_which_of_those_that_began_with_it_was_first() -> No
         ("orders", "related", None, 0),
         ("revenue", "related", None, 0),
         ("conversion", "effect", None, 0),
+    ]
+
+
+def test_an_unusual_combination_is_no_measure_and_leaves_the_first_place_to_the_clearest() -> None:
+    assert told(JOINT, views=course(0.1, weight=100), revenue=course(-0.5)) == [
+        ("revenue", "related", None, 0),
+        ("views", "related", None, 0),
     ]
 
 
