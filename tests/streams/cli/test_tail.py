@@ -163,7 +163,7 @@ def test_it_follows_from_the_end_until_it_is_interrupted(settings: Settings, pro
         producer.flush()
         assert following.stdout.readline() == b'"after"\n'
         following.send_signal(signal.SIGINT)
-        assert following.wait(10) == 0
+        assert following.wait(60) == 0
         assert following.stderr.read() == b""
 
 
