@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import click
 import msgspec
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 
 from detectors.feedback import Verdict
 from detectors.places import named
@@ -217,6 +217,8 @@ def read(
 ) -> Iterator[list[bytes]]:
     """The lines of a topic, in lists as they arrive; ends when nothing came for `until_idle` seconds.
 
+    What is there when it begins is read in any case, however slow the cluster is.
+
     Raises:
         TopicError: the cluster does not answer, or has no such topic.
     """
@@ -228,12 +230,17 @@ def read(
 
 
 def _poll(consumer: KafkaConsumer, lines: Lines, until_idle: float | None) -> Iterator[list[bytes]]:
+    ends = consumer.end_offsets(consumer.assignment())
     last = time.monotonic()
-    while until_idle is None or time.monotonic() - last < until_idle:
+    while until_idle is None or time.monotonic() - last < until_idle or _is_behind(consumer, ends):
         for records in consumer.poll(timeout_ms=POLL_MILLISECONDS).values():
             for record in records:
                 yield from _chunks(record, lines)
             last = time.monotonic()
+
+
+def _is_behind(consumer: KafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    return any(consumer.position(partition) < end for partition, end in ends.items())
 
 
 def _chunks(record: Any, lines: Lines) -> Iterator[list[bytes]]:

@@ -207,7 +207,7 @@ def test_commands_say_it_to_the_workers(settings: Settings, producer: Any, tmp_p
     snoozed = run("snooze", *configured, "--group", group.id[:8], "--for", "PT1H").stdout
 
     assert json.loads(listed)["id"] == group.id
-    tail = ("--from-beginning", "--until-idle", "0.5")
+    tail = ("--from-beginning", "--until-idle", "0")
     kept = run("tail", "feedback", *tail).stdout
     assert sorted(kept.splitlines()) == sorted([*said.splitlines(), *snoozed.splitlines()])
     heard = run("tail", "partials", *tail).stdout.splitlines()

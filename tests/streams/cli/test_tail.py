@@ -39,7 +39,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def tail(settings: Settings, *arguments: str) -> Result:
     runner = CliRunner(env=environment(settings))
-    return runner.invoke(main, ["tail", *arguments, "--from-beginning", "--until-idle", "1"])
+    return runner.invoke(main, ["tail", *arguments, "--from-beginning", "--until-idle", "0"])
 
 
 def test_alerts_are_printed_as_a_sink_would_send_them(settings: Settings, producer: Any) -> None:
