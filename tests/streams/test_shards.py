@@ -13,6 +13,7 @@ from detectors.places import shard_of
 from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams import topics
 from tests.streams.truth import (
+    SECONDS,
     backtested,
     configuration,
     in_order,
@@ -96,7 +97,7 @@ def where(records: list[Any], decode: Any) -> dict[str, int]:
 
 
 def wait_until_both_have_shards(*workers: RunningWorker) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + SECONDS
     while not all(series(worker) for worker in workers):
         assert time.monotonic() < until, "one of the workers scores no shard"
         time.sleep(0.2)
@@ -124,7 +125,7 @@ def test_another_number_of_shards_begins_with_an_interval(
     last = max(scores.interval_start for scores in backtested(configuration(topic), records)[IntervalScores])
     with running_worker(sharded(configuration(topic), after), settings) as worker:
         send(producer, topic, iter(records[half:]))
-        until = time.monotonic() + 120
+        until = time.monotonic() + SECONDS
         while True:
             scores = published(read_all(f"{prefix}.scores"), IntervalScores)
             ends = [each for each in scores if each.interval_start == last]

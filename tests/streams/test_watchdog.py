@@ -7,7 +7,7 @@ import time
 import pytest
 
 from streams import topics
-from tests.streams.truth import configuration, send, traffic
+from tests.streams.truth import SECONDS, configuration, send, traffic
 from tests.streams.worker import running_worker
 
 
@@ -18,12 +18,12 @@ def test_a_worker_that_can_do_nothing_any_more_ends_and_says_so(broken, settings
     topics.create(settings, [topic])
     records = traffic()[:20_000]
     with running_worker(configuration(topic), settings, ("-m", "tests.streams.sabotaged", broken)) as worker:
-        until = time.monotonic() + 60
+        until = time.monotonic() + SECONDS
         # Events go on: what is not read makes it a standstill.
         while worker.process.poll() is None and time.monotonic() < until:
             send(producer, topic, iter(records[:100]))
             time.sleep(0.2)
-        assert worker.wait(1) == 1
+        assert worker.wait() == 1
     assert "worker_failed" in worker.log()
     said = {
         "fetching": "though the broker answers",

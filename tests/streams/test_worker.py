@@ -21,6 +21,7 @@ from tests.streams.truth import (
     INCIDENT,
     MINUTE,
     PARTITIONS,
+    SECONDS,
     START,
     configuration,
     published,
@@ -120,13 +121,13 @@ def test_bad_records_become_dead_letters_with_coordinates_and_lose_nothing_besid
             producer.send(topic, raw, partition=partition)
             if number % 400 == 0:
                 for name, bad in BAD.items():
-                    metadata = producer.send(topic, bad, partition=partition).get(timeout=10)
+                    metadata = producer.send(topic, bad, partition=partition).get(timeout=120)
                     sent[metadata.partition, metadata.offset] = name
-        metadata = producer.send(topic, None, key=b"tombstone", partition=0).get(timeout=10)
+        metadata = producer.send(topic, None, key=b"tombstone", partition=0).get(timeout=120)
         sent[metadata.partition, metadata.offset] = "tombstone"
         producer.flush()
-        letters = read_all(f"{prefix}.dead-letters", until_idle=6, count=len(sent))
-        until = time.monotonic() + 30
+        letters = read_all(f"{prefix}.dead-letters", until_idle=SECONDS, count=len(sent))
+        until = time.monotonic() + SECONDS
         while f'lookalive_events_total{{source="shop"}} {len(good)}.0' not in worker.get("/metrics"):
             assert time.monotonic() < until, worker.get("/metrics")
             time.sleep(0.2)
@@ -151,7 +152,7 @@ def test_broken_state_stops_the_worker_instead_of_being_skipped(settings, produc
     producer.flush()
     shutil.rmtree(settings.data / "tables")
     with running_worker(config_text, settings) as worker:
-        assert worker.wait(30) == 1
+        assert worker.wait() == 1
         assert "the stored FoldState is damaged" in worker.log()
 
 
@@ -191,7 +192,7 @@ def test_a_source_that_falls_silent_still_closes_its_intervals(settings, produce
         for partition in range(2):  # the others never see an event
             producer.send(topic, b'{"ts":%d,"event":"view"}' % (now + partition), partition=partition)
         producer.flush()
-        until = time.monotonic() + 30
+        until = time.monotonic() + SECONDS
         scores: list[Any] = []
         while len(scores) < 2 and time.monotonic() < until:
             scores = published(read_all(f"{prefix}.scores"), IntervalScores)
@@ -218,7 +219,7 @@ def test_a_directory_or_port_that_another_has_is_refused_in_one_sentence(setting
                 },
                 capture_output=True,
                 text=True,
-                timeout=60,
+                timeout=120,
                 check=False,
             )
             assert second.returncode == 2

@@ -24,8 +24,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streams.settings import PREFIX, Settings
 
-READY_SECONDS = 60.0
-STOP_SECONDS = 30.0
+READY_SECONDS = 120.0
+STOP_SECONDS = 120.0
 
 
 class RunningWorker:
@@ -57,7 +57,7 @@ class RunningWorker:
 
     def get(self, page: str) -> str:
         """A page of the worker, such as `/metrics`."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{page}", timeout=60) as response:
             text: str = response.read().decode()
             return text
 

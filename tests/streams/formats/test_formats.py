@@ -213,11 +213,12 @@ def test_a_megabyte_of_anything_is_quick(name: str, filler: bytes) -> None:
     subject, good, event_time, text = SUBJECTS[name]
     megabyte = filler * (1_000_000 // len(filler))
 
-    began = time.perf_counter()
+    began = time.process_time()
     for raw in (megabyte, good.replace(text, megabyte), good.replace(event_time, megabyte)):
         survives(subject, raw)
 
-    assert time.perf_counter() - began < 2
+    # What is quadratic would take minutes.
+    assert time.process_time() - began < 10
 
 
 def test_an_unknown_format_is_refused_with_the_nearest() -> None:

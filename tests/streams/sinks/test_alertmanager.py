@@ -41,13 +41,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture
 async def session(address: str) -> AsyncIterator[ClientSession]:
     async with ClientSession() as one:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while True:
             try:
                 async with one.get(f"{address}/-/ready") as answer:
@@ -112,7 +112,7 @@ async def test_what_is_renewed_lasts_longer(session: ClientSession, address: str
 async def test_what_is_not_renewed_ends_by_itself(session: ClientSession, address: str) -> None:
     sender = AlertmanagerSender(Alertmanager(url=address, keep_alive=timedelta(milliseconds=100)), session)
     await sender.renew([of("forgotten")[0]])
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while await firing(session, address, "forgotten"):
         assert time.monotonic() < until
         await asyncio.sleep(0.05)
