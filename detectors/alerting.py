@@ -67,8 +67,18 @@ class Alerter:
 
     def alert(self, group: AnomalyGroup) -> Iterator[Alert]:
         """Take in a group that opened, changed or closed; yields what the rules have to say of it."""
+        if group.status == "closed":
+            yield from self._end(group)
+            return
         for rule in self._rules:
             yield from self._tell(rule, group, group.end)
+
+    def _end(self, group: AnomalyGroup) -> Iterator[Alert]:
+        """Close what was told of a group, also by a rule that is gone since."""
+        for key in [key for key in self._waiting if _is_of(key, group)]:
+            del self._waiting[key]
+        for key in [key for key in self._told if _is_of(key, group)]:
+            yield _closed(self._told.pop(key).alert, group)
 
     def wake(self, passed: datetime) -> Iterator[Alert]:
         """Let time pass; yields what was withheld until then, or is repeated.
@@ -86,11 +96,6 @@ class Alerter:
         key = _key(rule, group)
         told = self._told.get(key)
         self._waiting.pop(key, None)
-        if group.status == "closed":
-            if told is not None:
-                del self._told[key]
-                yield _closed(told.alert, group)
-            return
         ids = {group.id} if told is None else {group.id, told.alert.group}
         members, total, hidden = self._seen(rule, group, ids, now)
         if hidden or (rule.repeat is not None and members):
@@ -138,8 +143,7 @@ class Alerter:
             rule=rule.name,
             detector=group.detector,
             group=group.id,
-            # What comes back has been told of before: its revisions go on, above all that there were.
-            revision=group.revision + 1 if group.reopened else 1,
+            revision=self._revision(group),
             kind="OPENED",
             summary=_summary(group, members, total),
             severity=max(member.severity for member in members),
@@ -165,6 +169,16 @@ class Alerter:
             relations=group.relations,
             totals=group.totals,
         )
+
+    def _revision(self, group: AnomalyGroup) -> int:
+        """Where the revisions of what is told begin: of what comes back, above all that there were.
+
+        A rule tells of a group once an interval, though nothing is new where it repeats itself, and once more
+        where it told early and at the end.
+        """
+        if not group.reopened:
+            return 1
+        return group.revision + 1 + 2 * ((group.end - group.start) // self._interval)
 
     def _leaves(self, members: Sequence[Anomaly]) -> list[Anomaly]:
         """The first leaves of each measure."""
@@ -215,12 +229,9 @@ class Alerter:
         return self._told, Withheld(self._waiting, self._snoozes.save())
 
     def load(self, told: Mapping[str, Told], withheld: Withheld) -> None:
-        """Go on from a stored state; what a rule that is gone has opened is closed by no one."""
-        names = {rule.name for rule in self._rules}
-        self._told = {key: value for key, value in told.items() if value.alert.rule in names}
-        self._waiting = {
-            key: group for key, group in withheld.groups.items() if key.partition("|")[0] in names
-        }
+        """Go on from a stored state; of what a rule that is gone has opened only the end is told."""
+        self._told = dict(told)
+        self._waiting = dict(withheld.groups)
         self._snoozes.load(withheld.snoozes)
 
 
@@ -244,6 +255,10 @@ def _overlap(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
 
 def _key(rule: Rule, group: AnomalyGroup) -> str:
     return f"{rule.name}|{group.id}"
+
+
+def _is_of(key: str, group: AnomalyGroup) -> bool:
+    return key.partition("|")[2] == group.id
 
 
 def _is_news(now: Alert, told: Told) -> bool:

@@ -200,8 +200,8 @@ def test_each_rule_speaks_for_itself() -> None:
         ("log", "OPENED"),
         ("page", "OPENED"),
         ("log", "UPDATED"),
-        ("page", "CLOSED"),
         ("log", "CLOSED"),
+        ("page", "CLOSED"),
     ]
 
 
@@ -314,11 +314,15 @@ def test_a_restart_says_nothing_twice() -> None:
     assert said(tell(again, closed())) == [("CLOSED", 2)]
 
 
-def test_of_what_a_rule_that_is_gone_has_opened_nothing_more_is_said() -> None:
+def test_of_what_a_rule_that_is_gone_has_opened_only_the_end_is_told() -> None:
     alerter = Alerter(SHOP, [RULE])
     tell(alerter, group(anomaly()))
 
-    assert tell(reloaded(alerter, AlertRule("other", "shop", 99.0)), closed()) == []
+    again = reloaded(alerter, AlertRule("other", "shop", 99.0))
+
+    (over,) = tell(again, group(anomaly(98.0)), closed())
+    assert (over.kind, over.rule, over.revision) == ("CLOSED", "page", 2)
+    assert again.save() == ({}, Withheld())
 
 
 # Where it is, and how it goes on.
@@ -334,7 +338,19 @@ def test_what_comes_back_is_told_of_again_with_revisions_that_were_not_there() -
         closed(revision=5, reopened=1),
     )
 
-    assert said(first + again) == [("OPENED", 1), ("CLOSED", 2), ("OPENED", 4), ("UPDATED", 5), ("CLOSED", 6)]
+    assert said(first + again) == [("OPENED", 1), ("CLOSED", 2), ("OPENED", 6), ("UPDATED", 7), ("CLOSED", 8)]
+
+
+def test_what_comes_back_has_revisions_above_those_of_what_was_repeated() -> None:
+    alerter = Alerter(SHOP, [msgspec.structs.replace(RULE, repeat=timedelta(minutes=1))])
+    first = tell(alerter, group(anomaly()))
+    first += [alert for minute in range(6, 16) for alert in alerter.wake(utc(ms(f"12:{minute:02}")))]
+    first += tell(alerter, closed(revision=2))
+
+    (again,) = tell(alerter, group(anomaly(), revision=3, reopened=1, end=utc(ms("12:17"))))
+
+    assert len(first) == 12
+    assert again.revision > max(alert.revision for alert in first)
 
 
 def test_an_alert_says_where_it_is_and_what_it_began_with() -> None:
