@@ -6,6 +6,7 @@ Whatever must stay secret is not here: a key of this kind names the variable (`e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -140,3 +141,7 @@ def contradictions(sink: Sink) -> Iterator[str]:
         yield "keep_alive must be at least PT1S"
     if isinstance(sink, Alertmanager | Email) and (sink.username is None) != (sink.password is None):
         yield "username and password go together"
+    for address in (sink.sender, *sink.to) if isinstance(sink, Email) else ():
+        # One that goes on in another line would be a header of its own.
+        if not re.fullmatch(r"[^@]+@[^@]+", address) or not address.isprintable():
+            yield f"{address!r} is no address of mail"

@@ -35,7 +35,7 @@ class EmailSender:
             with self._connected() as server:
                 if self._sink.username is not None and self._password is not None:
                     server.login(self._sink.username, self._password)
-                server.send_message(message)
+                refused = server.send_message(message)
         except smtplib.SMTPRecipientsRefused as error:
             codes = {code for code, _ in error.recipients.values()}
             raise _because(max(codes), "no recipient was taken") from None
@@ -43,6 +43,9 @@ class EmailSender:
             raise _because(int(error.smtp_code), type(error).__name__) from None
         except (OSError, smtplib.SMTPException) as error:
             raise Unavailable(type(error).__name__) from None
+        if refused:
+            # Sent again, it would come to the others twice.
+            raise Refused(f"{len(refused)} of {len(self._sink.to)} recipients were not taken")
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:

@@ -22,6 +22,7 @@ measures = [{ name = "events", aggregation = "count" }]
 name = "all"
 detector = "any"
 """
+MAIL = '[sinks.a]\ntype = "email"\nhost = "localhost"'
 
 
 def read(text: str) -> Config:
@@ -48,6 +49,8 @@ def test_sinks_are_told_apart_by_their_type() -> None:
         ('[sinks.a]\ntype = "alertmanager"\nurl = "http://a"\nusername = "a"', "go together"),
         ('[sinks.a]\ntype = "alertmanager"\nurl = "http://a"\nkeep_alive = "PT0S"', "at least PT1S"),
         ('[sinks.a]\ntype = "webhook"\nurl = "http://a"\ngive_up_after = "-PT1S"', "cannot be negative"),
+        (f'{MAIL}\nsender = "a@b"\nto = ["alerts"]', "'alerts' is no address of mail"),
+        (f'{MAIL}\nsender = "a@b\\nBcc: c@d"\nto = ["a@b"]', "is no address of mail"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_sentence(text: str, said: str) -> None:
