@@ -62,7 +62,7 @@ class Notifier:
         async with ClientSession() as session:
             senders = {name: make_sender(sink, site, session) for name, sink in self._config.sinks.items()}
             producer = AIOKafkaProducer(
-                **_client(self._settings), acks="all", max_request_size=LARGEST_MESSAGE_BYTES
+                **self._settings.async_client(), acks="all", max_request_size=LARGEST_MESSAGE_BYTES
             )
 
             async def bury(letter: DeadLetter) -> None:
@@ -86,7 +86,7 @@ class Notifier:
         """Read the alerts for one sink."""
         longest = self._config.sinks[name].give_up_after + SLACK
         consumer = AIOKafkaConsumer(
-            **_client(self._settings),
+            **self._settings.async_client(),
             group_id=f"{self._settings.group}.notify.{name}",
             auto_offset_reset="earliest",
             enable_auto_commit=False,
@@ -189,10 +189,3 @@ async def _delivered(consumer: Any, tp: TP) -> int:
     # So that a new start does not begin later.
     await consumer.commit({tp: begin})
     return begin
-
-
-def _client(settings: Settings) -> dict[str, Any]:
-    """The keyword arguments that every client of aiokafka takes."""
-    arguments = settings.kafka_client()
-    arguments.pop("ssl_cafile", None)
-    return arguments | {"ssl_context": settings.ssl_context()}

@@ -85,9 +85,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             arguments["ssl_cafile"] = str(self.ca_file)
         return arguments
 
+    def async_client(self) -> dict[str, Any]:
+        """The keyword arguments that every client of aiokafka takes.
+
+        Raises:
+            SettingsError: no broker is named, or no certificates are where they should be.
+        """
+        arguments = self.kafka_client()
+        arguments.pop("ssl_cafile", None)
+        return arguments | {"ssl_context": self.ssl_context()}
+
     def ssl_context(self) -> ssl.SSLContext | None:
-        """What clients on asyncio trust; None where nothing is encrypted."""
-        return ssl.create_default_context(cafile=self.ca_file) if self.security.endswith("ssl") else None
+        """What clients on asyncio trust; None where nothing is encrypted.
+
+        Raises:
+            SettingsError: the file of certificates cannot be read.
+        """
+        if not self.security.endswith("ssl"):
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            message = f"LOOKALIVE_CA_FILE: {self.ca_file} has no certificates: {error.strerror or error}"
+            raise SettingsError(message) from error
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:

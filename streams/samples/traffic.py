@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.helpers import create_ssl_context
 
 from streams.settings import Settings
 
@@ -29,20 +28,11 @@ class Generator(Protocol):
         """Event times in milliseconds and records, in time order."""
 
 
-def producer_arguments(settings: Settings) -> dict[str, Any]:
-    """Where and how to connect, as aiokafka takes it: a context instead of files."""
-    arguments = settings.kafka_client()
-    cafile = arguments.pop("ssl_cafile", None)
-    if settings.security in {"ssl", "sasl_ssl"}:
-        arguments["ssl_context"] = create_ssl_context(cafile=cafile)
-    return arguments
-
-
 class Traffic:
     """A producer for generated events; an async context manager."""
 
     def __init__(self, settings: Settings) -> None:
-        self._producer = AIOKafkaProducer(**producer_arguments(settings), acks="all", max_batch_size=1 << 19)
+        self._producer = AIOKafkaProducer(**settings.async_client(), acks="all", max_batch_size=1 << 19)
         #: Events sent so far.
         self.sent = 0
 
