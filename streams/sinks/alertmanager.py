@@ -10,7 +10,7 @@ from aiohttp import ClientSession, encode_basic_auth
 
 from detectors.sinks import Alertmanager
 from streams.notices import Notice, alertmanager
-from streams.sinks.sending import post, secret
+from streams.sinks.sending import Secret, address, post
 
 #: What is not sent again so many times over is taken for over.
 LIVES = 5
@@ -21,10 +21,9 @@ class AlertmanagerSender:
 
     def __init__(self, sink: Alertmanager, session: ClientSession) -> None:
         self._session = session
-        self._url = f"{secret(sink.url).rstrip('/')}/api/v2/alerts"
-        self._headers = {"Content-Type": "application/json"}
-        if sink.username is not None and sink.password is not None:
-            self._headers["Authorization"] = encode_basic_auth(sink.username, secret(sink.password))
+        self._url = address(sink.url)
+        self._username = sink.username
+        self._password = None if sink.password is None else Secret(sink.password)
         self._lasts = LIVES * sink.keep_alive
         self.renew_every = sink.keep_alive
 
@@ -40,4 +39,8 @@ class AlertmanagerSender:
     async def _post(self, notices: Sequence[Notice]) -> None:
         now = datetime.now(UTC)
         alerts = [alertmanager.alert(notice, now if notice.over else now + self._lasts) for notice in notices]
-        await post(self._session, self._url, msgspec.json.encode(alerts), self._headers)
+        headers = {"Content-Type": "application/json"}
+        if self._username is not None and self._password is not None:
+            headers["Authorization"] = encode_basic_auth(self._username, self._password())
+        url = f"{self._url().rstrip('/')}/api/v2/alerts"
+        await post(self._session, url, msgspec.json.encode(alerts), headers)

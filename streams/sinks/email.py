@@ -14,7 +14,7 @@ from detectors.sinks import Email
 from streams.notices import Notice
 from streams.notices.notice import shortened
 from streams.notices.texts import long, short
-from streams.sinks.sending import TIMEOUT_SECONDS, Refused, Unavailable, secret
+from streams.sinks.sending import TIMEOUT_SECONDS, Refused, Secret, Unavailable
 
 LONGEST_SUBJECT = 200
 
@@ -24,7 +24,7 @@ class EmailSender:
 
     def __init__(self, sink: Email) -> None:
         self._sink = sink
-        self._password = None if sink.password is None else secret(sink.password)
+        self._password = None if sink.password is None else Secret(sink.password)
 
     async def send(self, notice: Notice) -> None:
         """Send a mail."""
@@ -34,7 +34,7 @@ class EmailSender:
         try:
             with self._connected() as server:
                 if self._sink.username is not None and self._password is not None:
-                    server.login(self._sink.username, self._password)
+                    server.login(self._sink.username, self._password())
                 refused = server.send_message(message)
         except smtplib.SMTPRecipientsRefused as error:
             codes = {code for code, _ in error.recipients.values()}

@@ -69,25 +69,57 @@ class Renewing(Sender, Protocol):
         """
 
 
-def secret(reference: str) -> str:
-    """What a reference to a secret stands for; an address that is none stands for itself.
+class Secret:
+    """What a reference to a secret stands for now, since a file may be written anew; or itself if it is none."""
+
+    def __init__(self, reference: str) -> None:
+        """Read it once, so that whoever starts is told.
+
+        Raises:
+            SettingsError: there is no such variable or file.
+        """
+        self._reference = reference
+        self._read()
+
+    def __call__(self) -> str:
+        """The secret.
+
+        Raises:
+            Unavailable: it was there before.
+        """
+        try:
+            return self._read()
+        except SettingsError as error:
+            raise Unavailable(str(error)) from None
+
+    def _read(self) -> str:
+        kind, _, name = self._reference.partition(":")
+        if kind == "env":
+            if value := os.environ.get(name, "").strip():
+                return value
+            message = f"the variable {name} of the environment is not set: a sink reads its secret there"
+            raise SettingsError(message)
+        if kind == "file":
+            try:
+                return Path(name).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", "no text")
+                message = f"cannot read the secret of a sink from {name}: {why}"
+                raise SettingsError(message) from error
+        return self._reference
+
+
+def address(reference: str) -> Secret:
+    """An address of HTTP, or where it is.
 
     Raises:
-        SettingsError: there is no such variable or file.
+        SettingsError: there is none.
     """
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        if value := os.environ.get(name):
-            return value
-        message = f"the variable {name} of the environment is not set: a sink reads its secret there"
+    found = Secret(reference)
+    if not found().startswith(("https://", "http://")):
+        message = f"{reference} holds no address: it should begin with https://"
         raise SettingsError(message)
-    if kind == "file":
-        try:
-            return Path(name).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            message = f"cannot read the secret of a sink from {name}: {getattr(error, 'strerror', 'no text')}"
-            raise SettingsError(message) from error
-    return reference
+    return found
 
 
 async def post(session: ClientSession, url: str, body: bytes, headers: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ from aiohttp import ClientSession
 
 from detectors.sinks import Slack
 from streams.notices import Notice, slack
-from streams.sinks.sending import post, secret
+from streams.sinks.sending import address, post
 
 
 class SlackSender:
@@ -15,9 +15,9 @@ class SlackSender:
 
     def __init__(self, sink: Slack, session: ClientSession) -> None:
         self._session = session
-        self._url = secret(sink.url)
+        self._url = address(sink.url)
 
     async def send(self, notice: Notice) -> None:
         """Write a message."""
         body = msgspec.json.encode(slack.message(notice))
-        await post(self._session, self._url, body, {"Content-Type": "application/json"})
+        await post(self._session, self._url(), body, {"Content-Type": "application/json"})

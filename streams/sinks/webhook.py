@@ -14,7 +14,7 @@ from aiohttp import ClientSession
 
 from detectors.sinks import Webhook
 from streams.notices import FORMS, Notice, encode
-from streams.sinks.sending import post, secret
+from streams.sinks.sending import Secret, address, post
 
 _CONTENT_TYPES = {"long": "text/plain", "short": "text/plain", "markdown": "text/markdown"}
 
@@ -24,8 +24,8 @@ class WebhookSender:
 
     def __init__(self, sink: Webhook, session: ClientSession) -> None:
         self._session = session
-        self._url = secret(sink.url)
-        self._key = None if sink.secret is None else secret(sink.secret).encode()
+        self._url = address(sink.url)
+        self._key = None if sink.secret is None else Secret(sink.secret)
         self._form = FORMS[sink.format]
         self._type = f"{_CONTENT_TYPES.get(sink.format, 'application/json')}; charset=utf-8"
 
@@ -39,8 +39,8 @@ class WebhookSender:
                 "User-Agent": "lookalive",
             }
             if self._key is not None:
-                headers["Lookalive-Signature"] = signature(self._key, body, int(time.time()))
-            await post(self._session, self._url, body, headers)
+                headers["Lookalive-Signature"] = signature(self._key().encode(), body, int(time.time()))
+            await post(self._session, self._url(), body, headers)
 
 
 def signature(key: bytes, body: bytes, seconds: int) -> str:

@@ -128,6 +128,30 @@ async def test_pagerduty_is_triggered_and_resolved_under_one_key(
     assert first["routing_key"] == last["routing_key"] == "R" * 32
 
 
+async def test_a_secret_that_was_changed_is_used_from_then_on(
+    receiver: Receiver, session: ClientSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "slack"
+    file.write_text(f"{receiver.url}/old\n")
+    sender = make_sender(Slack(url=f"file:{file}"), SITE, session)
+    await sender.send(notice())
+    file.write_text(f"{receiver.url}/new\n")
+    await sender.send(notice())
+    assert [one.path for one in receiver.received] == ["/old", "/new"]
+    file.unlink()
+    with pytest.raises(Unavailable, match="cannot read the secret of a sink"):
+        await sender.send(notice())
+
+
+async def test_a_secret_that_is_no_address_is_told(
+    session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK", "s3cret.example.org")
+    with pytest.raises(SettingsError, match="env:SLACK holds no address") as refused:
+        make_sender(Slack(url="env:SLACK"), SITE, session)
+    assert "s3cret" not in str(refused.value)
+
+
 @pytest.mark.parametrize("where", ["env:NO_SUCH_VARIABLE", "file:/no/such/file"])
 async def test_a_secret_that_is_not_there_is_told_before_anything_is_sent(
     where: str, session: ClientSession
