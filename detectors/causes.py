@@ -1,15 +1,17 @@
 """Which measure of an incident caused which, as far as that can be known.
 
-A direction is claimed only where the configuration gives it: of a ratio and what it is computed of, and along
-a funnel where the later measure is as it has to be, given the earlier one. All else is off together: related.
+A direction is claimed where the configuration gives it: of a ratio and what it is computed of, and along a
+funnel where the later measure is as it has to be, given the earlier one. Where none is given, what was learnt
+while nothing was wrong is as good as a funnel; else a clear lead is. All else is off together: related.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 
 from detectors.config import Detector
-from detectors.courses import Course
+from detectors.courses import Course, Courses
 from detectors.records import JOINT, Relation, Role
 
 #: A measure is as another one makes it: so many standard errors from that at most, or such a share of itself.
@@ -18,12 +20,26 @@ AS_GIVEN, ABOUT = 2.5, 0.3
 LATEST = 1
 
 
-def relations(detector: Detector, courses: Mapping[str, Course], primary: str) -> list[Relation]:
-    """What the measures of a group have to do with each other, the one that it began with first."""
-    of = {measure: course for measure, course in courses.items() if measure != JOINT}
+#: An effect → its cause, and how much of it that explains, where that is known.
+Caused = dict[str, tuple[str, int | None]]
+
+
+def relations(
+    detector: Detector, courses: Courses, primary: str, followed: Mapping[str, Sequence[str]]
+) -> list[Relation]:
+    """What the measures of a group have to do with each other, the one that it began with first.
+
+    `followed` are the measures that each is known to follow when all is well.
+    """
+    of = {measure: course for measure, course in courses.of.items() if measure != JOINT}
     if len(of) < 2:
         return []
-    caused = {measure: cause for measure in of if (cause := _cause(detector, of, measure)) is not None}
+    caused: Caused = {}
+    for measure in of:
+        for cause, share in _causes(detector, courses, of, measure, followed):
+            if _root(cause, caused) != measure:
+                caused[measure] = cause, share
+                break
     roots = [measure for measure in of if measure not in caused]
     order = {measure.name: n for n, measure in enumerate(detector.measures)}
     # An unusual combination is no measure: in its place stands the one that is off most clearly.
@@ -50,34 +66,51 @@ def relations(detector: Detector, courses: Mapping[str, Course], primary: str) -
     return told
 
 
-def _root(measure: str, caused: Mapping[str, tuple[str, int | None]]) -> str:
+def _root(measure: str, caused: Caused) -> str:
     while measure in caused:
         measure = caused[measure][0]
     return measure
 
 
-def _cause(detector: Detector, of: Mapping[str, Course], measure: str) -> tuple[str, int | None] | None:
-    """The measure that makes another one what it is, and how much of it it explains; None where none does."""
-    ratios = {m.name: m.ratio for m in detector.measures if m.ratio is not None}
-    ratio = ratios.get(measure)
-    if ratio is not None:
-        parts = [part for part in ratio if part in of and of[part].shift]
+def _causes(
+    detector: Detector,
+    courses: Courses,
+    of: Mapping[str, Course],
+    measure: str,
+    followed: Mapping[str, Sequence[str]],
+) -> Iterator[tuple[str, int | None]]:
+    """The measures that make another one what it is, and how much of it each explains, the best first."""
+    mine, parts = of[measure], _parts(detector, of, measure)
+    if parts:
         # It is computed of them: what it does, they have done.
-        return (max(parts, key=lambda part: of[part].clearness), None) if parts else None
-    found, mine = [], of[measure]
-    before = detector.funnel[: detector.funnel.index(measure)] if measure in detector.funnel else []
-    for cause in before:
-        # A ratio follows from what it is computed of, and causes nothing: so no measure causes itself.
-        if (
-            cause in ratios
-            or cause not in of
-            or of[cause].began > mine.began + LATEST * detector.interval
-            or not mine.shift
-        ):
+        yield max(parts, key=lambda part: of[part].clearness), None
+    given, led = [], []
+    for cause, theirs in of.items():
+        # A ratio follows from what it is computed of: so no measure causes itself.
+        if parts or cause == measure or _parts(detector, of, cause) or theirs.clearness < AS_GIVEN:
             continue
-        theirs = of[cause]
+        share = round(100 * min(1.0, theirs.shift / mine.shift)) if theirs.shift * mine.shift > 0 else None
         error = (mine.error**2 + theirs.error**2) ** 0.5
         off = abs(mine.shift - theirs.shift)
-        if mine.shift * theirs.shift > 0 and (off <= AS_GIVEN * error or off <= ABOUT * abs(mine.shift)):
-            found.append((off, cause, round(100 * min(1.0, theirs.shift / mine.shift))))
-    return min(found)[1:] if found else None
+        fits = off <= AS_GIVEN * error or off <= ABOUT * abs(mine.shift)
+        late = theirs.began > mine.began + LATEST * detector.interval
+        if share and fits and not late and _is_before(detector, cause, measure, followed):
+            given.append((off, cause, share))
+        lead = courses.onset.lead(cause, measure)
+        if lead is not None and not _is_before(detector, measure, cause, followed):
+            led.append((-lead, cause, share))
+    yield from ((cause, share) for _, cause, share in (*sorted(given), *sorted(led, key=itemgetter(0, 1))))
+
+
+def _is_before(detector: Detector, cause: str, effect: str, followed: Mapping[str, Sequence[str]]) -> bool:
+    """Whether one measure is known to cause another: it is declared, or, where nothing is, was learnt."""
+    funnel = detector.funnel
+    if cause in funnel and effect in funnel:
+        return funnel.index(cause) < funnel.index(effect)
+    return cause in followed.get(effect, ())
+
+
+def _parts(detector: Detector, of: Mapping[str, Course], measure: str) -> list[str]:
+    """What a ratio is computed of, as far as that is off as well; then the ratio causes nothing."""
+    ratio = next((m.ratio for m in detector.measures if m.name == measure), None)
+    return [part for part in ratio or () if part in of and of[part].shift]

@@ -14,6 +14,8 @@ import numpy as np
 
 from detectors.config import ZERO_WITHOUT_EVENTS, Detector
 from detectors.leaf_scores import LeafScores
+from detectors.models.base import Column
+from detectors.onset import UNKNOWN, Onset
 from detectors.overlap import level
 from detectors.places import roller
 from detectors.records import Contribution, Place
@@ -75,6 +77,7 @@ class Courses(msgspec.Struct):
     """The measures of a group."""
 
     of: dict[str, Course] = {}
+    onset: Onset = msgspec.field(default_factory=Onset)
 
     def go_on(
         self,
@@ -90,6 +93,8 @@ class Courses(msgspec.Struct):
             course = self.of.setdefault(measure, Course(start, values=[{} for _ in detector.dimensions]))
             if measure in leaves:
                 _add(course, leaves[measure], places, adds_up=measure in adds_up)
+        if self.onset.is_young:
+            self.onset.go_on({measure: _off(of, places) for measure, of in leaves.items()})
 
     def merge(self, others: Courses) -> None:
         """Add those of a group which is one with this."""
@@ -109,12 +114,12 @@ def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up
     if not rows:
         return
     value, expected, scale = (column[rows] for column in leaves.arrays())
-    base = np.maximum(np.abs(expected), scale)
-    weight, away = (base / scale) ** 2, value - expected
+    away = value - expected
     if course.first < FIRST:
+        weight, weighted = _weighted(value, expected, scale)
         course.first += 1
-        course.weight += float(weight.sum())
-        course.weighted += float((weight * away / base).sum())
+        course.weight += weight
+        course.weighted += weighted
         course.wobble = leaves.wobble
     course.breadth = max(course.breadth, (len(rows) - 1) / max(1, len(leaves.places) - 1))
     if adds_up:
@@ -130,6 +135,22 @@ def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up
         if len(known) > MOST_VALUES:
             most = sorted(known, key=lambda named: -abs(known[named]))[:MOST_VALUES]
             course.values[dimension] = {named: known[named] for named in most}
+
+
+def _weighted(value: Column, expected: Column, scale: Column) -> tuple[float, float]:
+    """The weights of leaves, and these times how far off each is, as a share of its forecast."""
+    base = np.maximum(np.abs(expected), scale)
+    weight = (base / scale) ** 2
+    return float(weight.sum()), float((weight * (value - expected) / base).sum())
+
+
+def _off(leaves: LeafScores, places: Sequence[Place]) -> tuple[float, float]:
+    """How far off a measure is at places in one interval, and one standard error of that, as shares."""
+    rows = _inside(leaves.places, places)
+    if not rows:
+        return UNKNOWN
+    weight, weighted = _weighted(*(column[rows] for column in leaves.arrays()))
+    return weighted / weight, (1 / weight + leaves.wobble**2) ** 0.5
 
 
 def _inside(leaves: Sequence[Place], places: Sequence[Place]) -> list[int]:

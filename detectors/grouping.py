@@ -20,6 +20,7 @@ from detectors.causes import relations
 from detectors.config import AlertRule, Detector
 from detectors.courses import Courses, contributions
 from detectors.elements import Element
+from detectors.following import Following
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
 from detectors.members import Member, anomaly_of, deviation, importance, says_more
 from detectors.overlap import Whereabouts, level, nested
@@ -82,6 +83,7 @@ class GrouperState(msgspec.Struct):
     open: list[OpenGroup]
     suspects: dict[SeriesKey, Suspect]
     over: list[OpenGroup] = []
+    following: Following = msgspec.field(default_factory=Following)
 
 
 class Grouper:
@@ -97,6 +99,7 @@ class Grouper:
         self._open: list[OpenGroup] = []
         #: Those that ended a short while ago, and may come back.
         self._over: list[OpenGroup] = []
+        self._following = Following()
         #: Anomalies that became members with the last chunk of scores.
         self.joined: list[Anomaly] = []
 
@@ -170,6 +173,8 @@ class Grouper:
         if opens or self._open:
             known = {place for group in self._open for place in group.everywhere}
             clusters = self._separator.separate(list(anomalies.values()), leaves, known)
+        else:
+            self._following.learn(leaves, [measure.name for measure in self.detector.measures])
         joined, told = self._take_in(clusters, opens, interval)
         for group in self._open:
             if group.id in joined:
@@ -348,20 +353,25 @@ class Grouper:
             confidence=None if clear is None else round(clear.confidence, 3),
             breadth=round(breadth, 3),
             contributions=contributions(detector, courses, group.members),
-            relations=relations(detector, courses, members[0].anomaly.measure),
+            relations=relations(
+                detector, group.courses, members[0].anomaly.measure, self._following.followed()
+            ),
             totals={measure: round(course.away, 4) for measure, course in courses.items() if course.away},
         )
 
     def save(self) -> GrouperState:
         """The state as it is stored."""
         suspects = self._breaches.suspects
-        return GrouperState(self.detector.dimensions, self._gatherer.save(), self._open, suspects, self._over)
+        return GrouperState(
+            self.detector.dimensions, self._gatherer.save(), self._open, suspects, self._over, self._following
+        )
 
     def load(self, state: GrouperState) -> None:
         """Go on from a stored state; groups of other dimensions can only end."""
         self._open, self._over = state.open, state.over
         self._gatherer.load(state.gatherer)
         self._breaches.suspects = state.suspects
+        self._following = state.following
         if state.dimensions != self.detector.dimensions:
             self._gatherer.dismiss()
             self._breaches.suspects = {}

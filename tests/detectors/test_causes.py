@@ -11,6 +11,7 @@ from detectors.causes import relations
 from detectors.config import Measure
 from detectors.courses import Course, Courses, contributions, percentages
 from detectors.leaf_scores import LeafScores
+from detectors.onset import FIRST, Onset
 from detectors.records import JOINT, Relation
 from tests.detectors.builders import MONDAY, detector
 
@@ -31,7 +32,7 @@ def course(shift: float, *, after: int = 0, weight: float = 2000.0) -> Course:
 
 
 def told(primary: str = "orders", **of: Course) -> list[tuple[str, str, int | None, int]]:
-    return [(r.measure, r.role, r.share, r.lag) for r in relations(SHOP, of, primary)]
+    return [(r.measure, r.role, r.share, r.lag) for r in relations(SHOP, Courses(of), primary, {})]
 
 
 def test_what_falls_as_much_as_what_is_before_it_in_the_funnel_is_its_effect() -> None:
@@ -79,11 +80,93 @@ def test_what_is_not_declared_is_related() -> None:
     ]
 
 
+def test_what_follows_another_when_all_is_well_is_its_effect() -> None:
+    of = {"orders": course(-0.5), "revenue": course(-0.48)}
+
+    assert [
+        (r.measure, r.role) for r in relations(SHOP, Courses(of), "revenue", {"revenue": ["orders"]})
+    ] == [
+        ("orders", "cause"),
+        ("revenue", "effect"),
+    ]
+
+
+def test_a_declared_funnel_is_believed_before_what_was_learnt() -> None:
+    of, learnt = {"views": course(-0.5), "orders": course(-0.48)}, {"views": ["orders"]}
+
+    assert relations(SHOP, Courses(of), "views", learnt)[0] == Relation("views", "cause")
+
+
+def test_what_is_hardly_off_causes_nothing() -> None:
+    # Within their errors both are off by as much.
+    assert all(
+        role == "related" for _, role, _, _ in told(views=course(-0.02), orders=course(-0.08, weight=500))
+    )
+
+
+WELL, DOWN = (0.01, 0.05), (-0.5, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("orders", "revenue", "lead"),
+    [
+        ([DOWN, DOWN, DOWN], [WELL, DOWN, DOWN], 1),
+        ([DOWN, DOWN, DOWN], [WELL, WELL, DOWN], 2),
+        ([DOWN, DOWN], [DOWN, DOWN], None),
+        # It was off a little already.
+        ([DOWN, DOWN], [(-0.15, 0.05), DOWN], None),
+        # It may have been, but nobody could see it.
+        ([DOWN, DOWN], [(-0.1, 0.3), DOWN], None),
+        # What is over when the other begins was something else.
+        ([DOWN, WELL], [WELL, DOWN], None),
+    ],
+)
+def test_what_is_off_while_another_is_still_well_leads(
+    orders: list[tuple[float, float]], revenue: list[tuple[float, float]], lead: int | None
+) -> None:
+    onset = Onset()
+    for off in zip(orders, revenue, strict=True):
+        onset.go_on(dict(zip(("orders", "revenue"), off, strict=True)))
+    of = {"orders": course(-0.5), "revenue": course(-0.48, after=lead or 0)}
+
+    assert onset.lead("orders", "revenue") == lead
+    first, second = relations(SHOP, Courses(of, onset), "revenue", {})
+    assert [first.role, second.role] == (["related", "related"] if lead is None else ["cause", "effect"])
+    assert second.lag == (lead or 0)
+
+
+def test_a_lead_says_nothing_against_a_funnel() -> None:
+    onset = Onset({"orders": [DOWN, DOWN], "views": [WELL, DOWN]}, 2)
+
+    assert relations(
+        SHOP, Courses({"orders": course(-0.9), "views": course(-0.3, after=1)}, onset), "orders", {}
+    ) == [Relation("orders", "related"), Relation("views", "related", None, 1)]
+
+
+def test_a_ratio_may_cause_what_follows_it_while_none_of_its_parts_is_off() -> None:
+    of, learnt = {"conversion": course(-0.5), "revenue": course(-0.48)}, {"revenue": ["conversion"]}
+
+    assert relations(SHOP, Courses(of), "revenue", learnt)[0] == Relation("conversion", "cause")
+    of["orders"] = course(-0.5)
+    assert Relation("conversion", "cause") not in relations(SHOP, Courses(of), "revenue", learnt)
+
+
+def test_the_first_intervals_tell_of_measures_that_join_a_group_later() -> None:
+    courses = Courses()
+    for minute in range(9):
+        at = MONDAY + timedelta(minutes=minute)
+        courses.go_on(at, [("web", None)], {"orders"}, {"orders": LEAVES, "views": LEAVES}, SHOP)
+
+    assert courses.of.keys() == {"orders"}
+    assert courses.onset.of["views"] == courses.onset.of["orders"]
+    assert len(courses.onset.of["views"]) == FIRST
+
+
 def test_no_measure_causes_itself() -> None:
     circle = msgspec.structs.replace(SHOP, funnel=["conversion", "views", "orders"])
     of = {name: course(-0.5) for name in ("conversion", "views", "orders")}
 
-    assert [(r.measure, r.role) for r in relations(circle, of, "orders")] == [
+    assert [(r.measure, r.role) for r in relations(circle, Courses(of), "orders", {})] == [
         ("views", "cause"),
         ("orders", "effect"),
         ("conversion", "effect"),
@@ -106,7 +189,9 @@ def test_an_unusual_combination_is_no_measure_and_leaves_the_first_place_to_the_
 
 
 def test_one_measure_has_no_relations() -> None:
-    assert relations(SHOP, {"orders": course(-0.5), "(joint)": course(0.0)}, "orders") == list[Relation]()
+    of = {"orders": course(-0.5), "(joint)": course(0.0)}
+
+    assert relations(SHOP, Courses(of), "orders", {}) == list[Relation]()
 
 
 # The course of a measure.
