@@ -70,7 +70,7 @@ class Renewing(Sender, Protocol):
 
 
 class Secret:
-    """What a reference to a secret stands for now, since a file may be written anew; or itself, being none."""
+    """What a reference to a secret stands for now, since a file may be written anew; none is itself."""
 
     def __init__(self, reference: str) -> None:
         """Read it once, so that whoever starts is told.
