@@ -12,11 +12,13 @@ from typing import Any
 
 from detectors.sinks import S3, Lambda, SecurityHub, Sns
 from streams.errors import SettingsError
-from streams.notices import FORMS, Notice, Site, asff, encode, tables
+from streams.notices import Notice, Site, asff, encode, tables
+from streams.notices.fitting import fitting
 from streams.notices.texts import short
 from streams.sinks.sending import TIMEOUT_SECONDS, Refused, Unavailable
 
-LONGEST_SUBJECT = 100
+#: SNS takes fewer than a hundred characters, and with all that is around it as many bytes as Lambda: 262,144.
+LONGEST_SUBJECT, LONGEST_BYTES = 99, 250_000
 #: Answers like one to a bad request that say nothing of what was sent.
 _LATER = {
     "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestTimeout",
@@ -74,11 +76,10 @@ class SnsSender:
     def __init__(self, sink: Sns, site: Site) -> None:
         self._sink = sink
         self._client = client("sns", site, sink.topic)
-        self._form = FORMS[sink.format]
 
     async def send(self, notice: Notice) -> None:
         """Publish each message of a notice."""
-        for number, message in enumerate(self._form(notice)):
+        for number, message in enumerate(fitting(self._sink.format, notice, LONGEST_BYTES)):
             more: dict[str, Any] = {}
             if self._sink.topic.endswith(".fifo"):
                 more["MessageGroupId"] = notice.alert.group
@@ -87,7 +88,7 @@ class SnsSender:
                 self._client.publish,
                 TopicArn=self._sink.topic,
                 Subject=_subject(short(notice)),
-                Message=encode(message).decode(),
+                Message=message.decode(),
                 **more,
             )
 
@@ -101,18 +102,17 @@ class LambdaSender:
     """Invokes a function without waiting for what it does, as Lookout for Metrics did."""
 
     def __init__(self, sink: Lambda, site: Site) -> None:
-        self._function = sink.function
+        self._sink = sink
         self._client = client("lambda", site, sink.function)
-        self._form = FORMS[sink.format]
 
     async def send(self, notice: Notice) -> None:
         """Invoke it with each message of a notice."""
-        for message in self._form(notice):
+        for message in fitting(self._sink.format, notice, LONGEST_BYTES):
             await call(
                 self._client.invoke,
-                FunctionName=self._function,
+                FunctionName=self._sink.function,
                 InvocationType="Event",
-                Payload=encode(message),
+                Payload=message,
             )
 
 
