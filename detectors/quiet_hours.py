@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_TIME = r"([01]\d|2[0-4]):([0-5]\d)"
+_TIME = r"([01]\d|2[0-3]|24(?=:00)):([0-5]\d)"
 _FORM = re.compile(rf"(?:({'|'.join(DAYS)})(?:-({'|'.join(DAYS)}))? )?{_TIME}-{_TIME}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -58,7 +59,7 @@ def finding(notice: Notice, product: str | None = None) -> dict[str, Any]:
                 "Id": shortened(series_id(member.measure, member.dimensions), LONGEST_ID),
                 "Partition": "aws",
                 "Region": site.region,
-                "Details": {"Other": {"measure": member.measure, **member.dimensions}},
+                "Details": {"Other": {"measure": member.measure, **_visible(member.dimensions)}},
             }
             for member in alert.members[:MOST_RESOURCES]
         ],
@@ -74,6 +75,11 @@ def finding(notice: Notice, product: str | None = None) -> dict[str, Any]:
     if notice.link is not None:
         said["SourceUrl"] = notice.link
     return said
+
+
+def _visible(dimensions: Mapping[str, str]) -> dict[str, str]:
+    """Security Hub refuses a finding in which a value is blank, and strangers choose values."""
+    return {name: value for name, value in dimensions.items() if value.strip()}
 
 
 def _fields(notice: Notice) -> dict[str, str]:

@@ -155,6 +155,12 @@ def test_hours_of_the_week(text: str, at: timedelta, quiet: bool) -> None:
     assert QuietHours.read(text).has(MONDAY + at) == quiet
 
 
+@pytest.mark.parametrize("text", ["24:30-07:00", "22:00", "25:00-07:00", "someday 22:00-07:00"])
+def test_hours_that_no_clock_shows_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="are no hours"):
+        QuietHours.read(text)
+
+
 def test_it_is_told_again_while_it_is_open() -> None:
     again = alerter(rule(repeat=timedelta(hours=1)))
 

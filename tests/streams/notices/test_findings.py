@@ -107,6 +107,11 @@ def test_asff_findings_are_what_security_hub_takes(one: Any) -> None:
     assert len(encode(finding)) < 240 * 1024
 
 
+def test_a_blank_value_is_left_out_since_security_hub_takes_none() -> None:
+    finding = told("asff", notice(alert(members=[anomaly(platform=" ", marketplace="", page="/")])))
+    assert finding["Resources"][0]["Details"]["Other"] == {"measure": "orders", "page": "/"}
+
+
 def test_an_asff_finding_keeps_its_id_and_is_archived() -> None:
     findings = [told("asff", notice(one, alert())) for one in (alert(), updated(), closed())]
     assert len({(one["Id"], one["CreatedAt"], one["Title"]) for one in findings}) == 1

@@ -27,7 +27,7 @@ def vast() -> list[Contribution]:
 @pytest.mark.parametrize("form", get_args(Form))
 def test_whatever_strangers_send_a_message_fits(form: Form) -> None:
     members = [
-        anomaly(("orders", "views")[number % 2], **dict.fromkeys(DIMENSIONS, f"{LONG}{number}"))
+        anomaly(("orders", "views")[number % 2], 12.0, **dict.fromkeys(DIMENSIONS, f"{LONG}{number}"))
         for number in range(40)
     ]
     hostile = notice(alert(members=members[:20], leaves=members[20:], contributions=vast()))
