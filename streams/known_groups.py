@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 from kafka import KafkaConsumer
 
 from detectors.feedback import Said, Verdict
+from detectors.places import series_of
 from detectors.records import AnomalyGroup
 from streams.clients import reader
 from streams.errors import GroupError
@@ -32,18 +33,36 @@ def in_topic(settings: Settings) -> Groups:
         return _latest(_values(consumer), f"topic {settings.prefix}.groups")
 
 
-def verdicts(settings: Settings, group: AnomalyGroup) -> list[Verdict]:
-    """What people have said of a group, as it holds by now.
+def said(settings: Settings) -> list[Said]:
+    """What people have said by now, and not taken back.
 
     Raises:
         TopicError: the cluster does not answer, or has no feedback topic.
     """
-    latest: dict[str, Verdict] = {}
     with reader(settings, f"{settings.prefix}.feedback", from_beginning=True) as consumer:
-        for said in map(_decode_said, _values(consumer)):
-            if isinstance(said, Verdict) and said.group == group.id:
-                latest[said.id] = said
-    return [verdict for verdict in latest.values() if not verdict.undo]
+        return standing(map(_decode_said, _values(consumer)))
+
+
+def standing(said: Iterable[Said]) -> list[Said]:
+    """The latest of each, unless it was taken back."""
+    return [each for each in {each.id: each for each in said}.values() if not each.undo]
+
+
+def verdicts(said: Iterable[Said], group: AnomalyGroup) -> list[Verdict]:
+    """What was said of a group."""
+    return [each for each in said if isinstance(each, Verdict) and each.group == group.id]
+
+
+def series(asked: str) -> tuple[str, dict[str, str]]:
+    """The measure and the place of a series that someone asks for.
+
+    Raises:
+        GroupError: it is no series.
+    """
+    try:
+        return series_of(asked)
+    except ValueError as error:
+        raise GroupError(str(error)) from error
 
 
 def in_file(path: Path) -> Groups:

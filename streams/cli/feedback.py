@@ -13,12 +13,13 @@ import msgspec
 from detectors import loading
 from detectors.config import Config, Detector
 from detectors.feedback import HOLDS, Saying, Verdict
-from detectors.places import series_id, series_of
-from detectors.records import Anomaly, AnomalyGroup
+from detectors.places import series_id
+from detectors.records import JOINT, Anomaly, AnomalyGroup
 from streams import known_groups, said
 from streams.cli import configuration_option, settings
 from streams.cli.durations import Duration
 from streams.errors import GroupError
+from streams.feedback_files import read_feedback
 
 
 @click.command(epilog="Example: lookalive feedback 3f2a --verdict expected --for P28D")
@@ -62,13 +63,16 @@ def command(
     something missed less severity is asked. A level that is the new-normal is adopted at once. An anomaly is
     what it seems, and nothing changes. Severity stays what it is, and all of it can be taken back.
 
-    Without --series it is said of every series of the group. Prints what was said as JSON lines.
+    Without --series it is said of every series of the group, and --undo takes back all that was said of it.
+    Prints what was said as JSON lines.
     """
     if (verdict is None) == (not undo):
-        raise click.UsageError("give --verdict, or --undo to take it back")
+        raise click.UsageError("give either --verdict, or --undo to take it back")
     what = loading.load(configuration)
     known = known_groups.in_topic(settings()) if groups is None else known_groups.in_file(groups)
     found = known_groups.find(known, group)
+    if undo and not series:
+        series = tuple(_said_of(found, what, output))
     verdicts = list(_verdicts(what, found, series, verdict, lasts))
     if output is None:
         said.send(settings(), what, verdicts)
@@ -78,6 +82,19 @@ def command(
     click.echo(msgspec.json.Encoder().encode_lines(verdicts), nl=False)
     for each in verdicts:
         click.echo(_in_words(each), err=True)
+
+
+def _said_of(group: AnomalyGroup, what: Config, output: Path | None) -> list[str]:
+    """The series of which something was said."""
+    if output is None:
+        before = known_groups.said(settings())
+    else:
+        before = known_groups.standing(read_feedback(output, what)) if output.exists() else []
+    series = [series_id(each.measure, each.dimensions) for each in known_groups.verdicts(before, group)]
+    if not series:
+        message = f"nothing was said of group {group.id}"
+        raise GroupError(message)
+    return series
 
 
 def _verdicts(
@@ -113,14 +130,15 @@ def _verdicts(
 
 
 def _series(detector: Detector, asked: str) -> tuple[str, dict[str, str]]:
-    try:
-        measure, dimensions = series_of(asked)
-    except ValueError as error:
-        raise GroupError(str(error)) from error
-    unknown = sorted(dimensions.keys() - set(detector.dimensions))
-    if unknown:
-        message = f"{asked!r}: {detector.name!r} has no dimension {unknown[0]!r}"
-        raise GroupError(message)
+    measure, dimensions = known_groups.series(asked)
+    measures = {JOINT, *(known.name for known in detector.measures)}
+    for kind, unknown in (
+        ("measure", {measure} - measures),
+        ("dimension", dimensions.keys() - set(detector.dimensions)),
+    ):
+        if unknown:
+            message = f"{asked!r}: {detector.name!r} has no {kind} {min(unknown)!r}"
+            raise GroupError(message)
     return measure, dimensions
 
 

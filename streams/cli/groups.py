@@ -56,19 +56,22 @@ def list_(
     most: int | None,
 ) -> None:
     """List the groups, the newest first, each as it was last."""
+    asked = None if series is None else series_id(*known_groups.series(series))
     found = [
         group
         for group in reversed(_known(file).values())
         if detector in {None, group.detector}
         and status in {None, group.status}
         and group.severity >= severity
-        and (series is None or series in _series(group))
+        and (asked is None or asked in _series(group))
     ]
     found = found[:most]
     if as_json:
         click.echo(msgspec.json.Encoder().encode_lines(found), nl=False)
-    else:
+    elif found:
         show(_list(found))
+    else:
+        click.echo("no such group", err=True)
 
 
 @command.command("show", epilog="Example: lookalive groups show 3f2a9c")
@@ -78,7 +81,7 @@ def list_(
 def show_(*, group: str, file: Path | None, as_json: bool) -> None:
     """Show all that is known of a group: by its id, or the beginning of one."""
     found = known_groups.find(_known(file), group)
-    said = known_groups.verdicts(settings(), found) if file is None else []
+    said = known_groups.verdicts(known_groups.said(settings()), found) if file is None else []
     if as_json:
         click.echo(msgspec.json.encode(msgspec.to_builtins(found) | {"feedback": msgspec.to_builtins(said)}))
     else:

@@ -12,8 +12,8 @@ import msgspec
 
 from detectors import loading
 from detectors.config import Config, Detector, Matcher, Where
-from detectors.feedback import Snooze
-from detectors.places import series_id, series_of
+from detectors.feedback import Said, Snooze
+from detectors.places import series_id
 from streams import known_groups, said
 from streams.cli import configuration_option, settings
 from streams.cli.durations import Duration
@@ -62,7 +62,7 @@ def command(
     if sum(map(bool, (group, series, conditions or measures))) != 1:
         raise click.UsageError("give one of --group, --series, or --where and --measure")
     if (lasts is None) == (not undo):
-        raise click.UsageError("give --for, or --undo to end it")
+        raise click.UsageError("give either --for, or --undo to end it")
     what = loading.load(configuration)
     until = datetime.now(UTC) + (lasts or timedelta(0))
     if group is not None:
@@ -76,6 +76,8 @@ def command(
         else:
             snooze = _of_places(whose, conditions, measures, until)
         snooze = msgspec.structs.replace(snooze, undo=undo)
+    if undo:
+        _check_snoozed(snooze, known_groups.said(settings()))
     said.send(settings(), what, [snooze])
     click.echo(msgspec.json.encode(snooze))
     said_of_it = "snoozed no more" if undo else f"snoozed until {until:%Y-%m-%d %H:%M}Z"
@@ -92,11 +94,15 @@ def _detector(what: Config, asked: str | None) -> Detector:
     return what.detector(asked)
 
 
+def _check_snoozed(snooze: Snooze, known: Iterable[Said]) -> None:
+    names = sorted(each.name for each in known if isinstance(each, Snooze))
+    if snooze.name not in names:
+        message = f"{snooze.name!r} is not snoozed; snoozed are: {'; '.join(names) or 'none'}"
+        raise GroupError(message)
+
+
 def _of_series(detector: Detector, series: str, until: datetime) -> Snooze:
-    try:
-        measure, dimensions = series_of(series)
-    except ValueError as error:
-        raise GroupError(str(error)) from error
+    measure, dimensions = known_groups.series(series)
     _check(detector, dimensions, [measure])
     name = f"{detector.name}: {series_id(measure, dimensions)}"
     return Snooze(detector.name, name, until, measures=[measure], where={**dimensions}, exactly=True)

@@ -127,11 +127,18 @@ def test_series_that_are_not_in_the_group_can_only_have_been_missed(folder: Path
     assert "no series of group" in refused.stderr
     assert taken.exit_code == 0, taken.output
 
+    undone = say(folder, group, "--undo", "--output", given)
+
+    assert [json.loads(line)["dimensions"] for line in undone.stdout.splitlines()] == [{"platform": "web"}]
+    assert "nothing was said" in say(folder, group, "--undo", "--output", given).stderr
+
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--verdict", "expected", "--undo"), "or --undo"),
+        (("--verdict", "expected", "--undo"), "either --verdict, or --undo"),
+        (("--undo",), "nothing was said of group"),
+        (("--verdict", "missed", "--series", "clicks{platform=app}"), "no measure 'clicks'"),
         ((), "or --undo"),
         (("--verdict", "missed", "--series", "views{country=DE}"), "no dimension 'country'"),
         (("--verdict", "missed", "--series", "views{platform"), "is no series"),

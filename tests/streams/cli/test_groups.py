@@ -21,7 +21,9 @@ CLOSED = msgspec.structs.replace(
     contributions=[Contribution("orders", 2, {"marketplace": {"DE": 94, "FR": 6}})],
     relations=[Relation("carts", "cause", share=80, lag=1)], totals={"orders": -3600.0},
 )  # fmt: skip
-OTHER = group(anomaly(60.0, measure="views"), id="aab2", start=utc(ms("13:00")), end=utc(ms("13:05")))
+OTHER = group(
+    anomaly(60.0, measure="views", dimensions={}), id="aab2", start=utc(ms("13:00")), end=utc(ms("13:05"))
+)
 
 
 @pytest.fixture
@@ -59,11 +61,17 @@ def test_the_newest_come_first_each_as_it_was_last(file: Path) -> None:
         (("--severity", "70"), ["aaa1"]),
         (("--detector", "edge"), []),
         (("--series", "orders{platform=mobile_app}"), ["aaa1"]),
+        (("--series", "views"), ["aab2"]),
         (("--max", "1"), ["aab2"]),
     ],
 )
 def test_only_some_are_listed(file: Path, asked: tuple[str, ...], found: list[str]) -> None:
     assert listed("--groups", file, *asked) == found
+
+
+def test_where_there_is_none_it_says_so(file: Path) -> None:
+    result = groups("list", "--groups", file, "--detector", "edge")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no such group\n")
 
 
 def test_all_of_a_group_is_shown(file: Path) -> None:

@@ -60,8 +60,8 @@ SHOP = ("--detector", "shop")
     [
         (("--for", "PT1H"), "give one of"),
         (("--where", "platform=web", "--series", "views", "--for", "PT1H"), "give one of"),
-        (("--where", "platform=web"), "give --for"),
-        (("--where", "platform=web", "--for", "PT1H", "--undo"), "give --for"),
+        (("--where", "platform=web"), "give either --for, or --undo"),
+        (("--where", "platform=web", "--for", "PT1H", "--undo"), "give either --for, or --undo"),
         (("--where", "platform=web", "--for", "PT1H"), "--detector: name one of other, shop"),
         ((*SHOP, "--where", "country=DE", "--for", "PT1H"), "no dimension 'country'"),
         ((*SHOP, "--measure", "orders", "--for", "PT1H"), "no measure 'orders'"),
