@@ -11,13 +11,14 @@ import click
 import msgspec
 
 from detectors import loading
-from detectors.config import Config, Detector
+from detectors.config import Config
 from detectors.feedback import HOLDS, Saying, Verdict
 from detectors.places import series_id
-from detectors.records import JOINT, Anomaly, AnomalyGroup
+from detectors.records import Anomaly, AnomalyGroup
 from streams import known_groups, said
 from streams.cli import configuration_option, settings
 from streams.cli.durations import Duration
+from streams.cli.said_of import check, groups_option, known, series_as_written
 from streams.errors import GroupError
 from streams.feedback_files import read_feedback
 
@@ -36,11 +37,7 @@ from streams.feedback_files import read_feedback
     help="How long that holds, from the end of the group on; 90 days if nothing is said.",
 )
 @click.option("--undo", is_flag=True, help="Take back what was said.")
-@click.option(
-    "--groups",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Look the group up in this file of a backtest.",
-)
+@groups_option
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -54,7 +51,7 @@ def command(
     verdict: Saying | None,
     lasts: timedelta | None,
     undo: bool,
-    groups: Path | None,
+    file: Path | None,
     output: Path | None,
 ) -> None:
     """Say of an anomaly group what it is: by its id, or the beginning of one.
@@ -69,8 +66,7 @@ def command(
     if (verdict is None) == (not undo):
         raise click.UsageError("give either --verdict, or --undo to take it back")
     what = loading.load(configuration)
-    known = known_groups.in_topic(settings()) if groups is None else known_groups.in_file(groups)
-    found = known_groups.find(known, group)
+    found = known_groups.find(known(file), group)
     if undo and not series:
         series = tuple(_said_of(found, what, output))
     verdicts = list(_verdicts(what, found, series, verdict, lasts))
@@ -82,6 +78,8 @@ def command(
     click.echo(msgspec.json.Encoder().encode_lines(verdicts), nl=False)
     for each in verdicts:
         click.echo(_in_words(each), err=True)
+    if found.merged_into is not None:
+        click.echo(f"it is part of {found.merged_into} now, of which people are told as before", err=True)
 
 
 def _said_of(group: AnomalyGroup, what: Config, output: Path | None) -> list[str]:
@@ -107,8 +105,10 @@ def _verdicts(
     members = {series_id(member.measure, member.dimensions): member for member in group.members}
     holds = HOLDS if lasts is None and verdict in {"expected", "missed"} else lasts
     for asked in series or members:
-        measure, dimensions = _series(detector, asked)
+        measure, dimensions = series_as_written(asked)
         member = members.get(series_id(measure, dimensions))
+        if member is None:
+            check(detector, dimensions, [measure])
         if member is None and verdict in {"expected", "new-normal"}:
             some = ", ".join(list(members)[:5])
             message = f"{asked!r} is no series of group {group.id}; its series: {some}"
@@ -127,19 +127,6 @@ def _verdicts(
             expires=None if holds is None else group.end + holds,
             undo=verdict is None,
         )
-
-
-def _series(detector: Detector, asked: str) -> tuple[str, dict[str, str]]:
-    measure, dimensions = known_groups.series(asked)
-    measures = {JOINT, *(known.name for known in detector.measures)}
-    for kind, unknown in (
-        ("measure", {measure} - measures),
-        ("dimension", dimensions.keys() - set(detector.dimensions)),
-    ):
-        if unknown:
-            message = f"{asked!r}: {detector.name!r} has no {kind} {min(unknown)!r}"
-            raise GroupError(message)
-    return measure, dimensions
 
 
 def _change(member: Anomaly | None) -> float | None:

@@ -18,17 +18,12 @@ from detectors.records import AnomalyGroup
 from detectors.words import anomaly_in_words, duration_in_words, number, place_in_words, plain
 from streams import known_groups
 from streams.cli import settings
+from streams.cli.said_of import groups_option, id_of, known
 from streams.cli.terminal import show
 
 #: Members that a table shows.
 SHOWN_MEMBERS = 20
 
-groups_option = click.option(
-    "--groups",
-    "file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Read this file of `lookalive backtest --groups` in place of the topic.",
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON lines.")
 
 
@@ -56,10 +51,10 @@ def list_(
     most: int | None,
 ) -> None:
     """List the groups, the newest first, each as it was last."""
-    asked = None if series is None else series_id(*known_groups.series(series))
+    asked = None if series is None else id_of(series)
     found = [
         group
-        for group in reversed(_known(file).values())
+        for group in reversed(known(file).values())
         if detector in {None, group.detector}
         and status in {None, group.status}
         and group.severity >= severity
@@ -80,16 +75,12 @@ def list_(
 @json_option
 def show_(*, group: str, file: Path | None, as_json: bool) -> None:
     """Show all that is known of a group: by its id, or the beginning of one."""
-    found = known_groups.find(_known(file), group)
+    found = known_groups.find(known(file), group)
     said = known_groups.verdicts(known_groups.said(settings()), found) if file is None else []
     if as_json:
         click.echo(msgspec.json.encode(msgspec.to_builtins(found) | {"feedback": msgspec.to_builtins(said)}))
     else:
         show(Group(*_parts(found, said)))
-
-
-def _known(file: Path | None) -> known_groups.Groups:
-    return known_groups.in_topic(settings()) if file is None else known_groups.in_file(file)
 
 
 def _series(group: AnomalyGroup) -> Iterator[str]:

@@ -17,6 +17,7 @@ from detectors.places import series_id
 from streams import known_groups, said
 from streams.cli import configuration_option, settings
 from streams.cli.durations import Duration
+from streams.cli.said_of import check, groups_option, known, series_as_written
 from streams.errors import GroupError
 
 _CONDITION = re.compile(r"([^=!^~]+)(=~|!=|\^=|=)(.*)", re.DOTALL)
@@ -37,11 +38,7 @@ _CONDITION = re.compile(r"([^=!^~]+)(=~|!=|\^=|=)(.*)", re.DOTALL)
 @click.option("--detector", help="Whose they are, where the configuration has several detectors.")
 @click.option("--for", "lasts", type=Duration(), help="How long from now on, such as PT4H.")
 @click.option("--undo", is_flag=True, help="End it: of the same group, series or places as it began with.")
-@click.option(
-    "--groups",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Look the group up in this file of a backtest.",
-)
+@groups_option
 def command(
     *,
     configuration: Path,
@@ -52,7 +49,7 @@ def command(
     detector: str | None,
     lasts: timedelta | None,
     undo: bool,
-    groups: Path | None,
+    file: Path | None,
 ) -> None:
     """Tell nothing new of something for a time; what was told before is still closed.
 
@@ -66,8 +63,10 @@ def command(
     what = loading.load(configuration)
     until = datetime.now(UTC) + (lasts or timedelta(0))
     if group is not None:
-        known = known_groups.in_topic(settings()) if groups is None else known_groups.in_file(groups)
-        found = known_groups.find(known, group)
+        found = known_groups.find(known(file), group)
+        if found.merged_into is not None and not undo:
+            message = f"group {found.id} is part of {found.merged_into} now: snooze that"
+            raise GroupError(message)
         snooze = Snooze(found.detector, f"group {found.id}", until, group=found.id, undo=undo)
     else:
         whose = _detector(what, detector)
@@ -102,8 +101,8 @@ def _check_snoozed(snooze: Snooze, known: Iterable[Said]) -> None:
 
 
 def _of_series(detector: Detector, series: str, until: datetime) -> Snooze:
-    measure, dimensions = known_groups.series(series)
-    _check(detector, dimensions, [measure])
+    measure, dimensions = series_as_written(series)
+    check(detector, dimensions, [measure])
     name = f"{detector.name}: {series_id(measure, dimensions)}"
     return Snooze(detector.name, name, until, measures=[measure], where={**dimensions}, exactly=True)
 
@@ -111,8 +110,13 @@ def _of_series(detector: Detector, series: str, until: datetime) -> Snooze:
 def _of_places(
     detector: Detector, conditions: Sequence[str], measures: Sequence[str], until: datetime
 ) -> Snooze:
-    where: Where = dict(map(condition, conditions))
-    _check(detector, where, measures)
+    where: Where = {}
+    for dimension, asked in map(condition, conditions):
+        if dimension in where:
+            message = f"--where: {dimension!r} is named twice; one expression (=~) can say both"
+            raise GroupError(message)
+        where[dimension] = asked
+    check(detector, where, measures)
     name = " ".join([f"{detector.name}:", *sorted(measures), *sorted(conditions)])
     return Snooze(detector.name, name, until, measures=sorted(measures), where=where)
 
@@ -145,15 +149,3 @@ def condition(text: str) -> tuple[str, str | Matcher]:
             return dimension, Matcher(regex=value)
         case _:
             return dimension, value
-
-
-def _check(detector: Detector, where: Iterable[str], measures: Sequence[str]) -> None:
-    for kind, asked, known in (
-        ("dimension", sorted(where), detector.dimensions),
-        ("measure", measures, [measure.name for measure in detector.measures]),
-    ):
-        for name in asked:
-            if name not in known:
-                names = ", ".join(sorted(known)) or "none"
-                message = f"{detector.name!r} has no {kind} {name!r}; known: {names}"
-                raise GroupError(message)

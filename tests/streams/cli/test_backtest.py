@@ -13,30 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streams.cli import main
+from tests.streams.cli.shop import CONFIGURATION
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOURS = 9 * 24
 PLATFORMS = ("app", "web")
 #: The app falls, and no one else.
 FALL = range(8 * 24 + 10, 8 * 24 + 13)
-
-CONFIGURATION = """
-[sources.shop]
-topic = "shop"
-format = "json"
-time = "timestamp"
-
-[[detectors]]
-name = "shop"
-source = "shop"
-interval = "PT1H"
-dimensions = ["platform"]
-measures = [{ name = "views", aggregation = "sum", field = "views" }]
-
-[[alerts]]
-name = "shop-page"
-detector = "shop"
-"""
 
 
 def at(hour: int) -> str:

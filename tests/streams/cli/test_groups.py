@@ -21,9 +21,7 @@ CLOSED = msgspec.structs.replace(
     contributions=[Contribution("orders", 2, {"marketplace": {"DE": 94, "FR": 6}})],
     relations=[Relation("carts", "cause", share=80, lag=1)], totals={"orders": -3600.0},
 )  # fmt: skip
-OTHER = group(
-    anomaly(60.0, measure="views", dimensions={}), id="aab2", start=utc(ms("13:00")), end=utc(ms("13:05"))
-)
+OTHER = group(anomaly(60.0, measure="views", dimensions={}), id="aab2", start=utc(ms("13:00")), end=utc(ms("13:05")))
 
 
 @pytest.fixture
@@ -61,6 +59,7 @@ def test_the_newest_come_first_each_as_it_was_last(file: Path) -> None:
         (("--severity", "70"), ["aaa1"]),
         (("--detector", "edge"), []),
         (("--series", "orders{platform=mobile_app}"), ["aaa1"]),
+        (("--series", "orders{platform=mobile_app,marketplace=DE}"), ["aaa1"]),
         (("--series", "views"), ["aab2"]),
         (("--max", "1"), ["aab2"]),
     ],
