@@ -21,7 +21,9 @@ CLOSED = msgspec.structs.replace(
     contributions=[Contribution("orders", 2, {"marketplace": {"DE": 94, "FR": 6}})],
     relations=[Relation("carts", "cause", share=80, lag=1)], totals={"orders": -3600.0},
 )  # fmt: skip
-OTHER = group(anomaly(60.0, measure="views", dimensions={}), id="aab2", start=utc(ms("13:00")), end=utc(ms("13:05")))
+OTHER = group(
+    anomaly(60.0, measure="views", dimensions={}), id="aab2", start=utc(ms("13:00")), end=utc(ms("13:05"))
+)
 
 
 @pytest.fixture
