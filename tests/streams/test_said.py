@@ -102,6 +102,11 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     return shop.worker.save()
 
 
+def stored(before: Stored, shop: Shop) -> Stored:
+    """What is stored of a shop that began so: what has not changed is not written again."""
+    return {name: {**before[name], **written} for name, written in shop.worker.save().items()}
+
+
 def test_what_was_said_holds_in_the_worker_and_after_a_restart(before: Stored, tmp_path: Path) -> None:
     night = (10 * 24 + 12, 11 * 24 + 12)
     unsaid, said = Shop(tmp_path / "1", before), Shop(tmp_path / "2", before)
@@ -125,23 +130,38 @@ def test_what_was_said_holds_in_the_worker_and_after_a_restart(before: Stored, t
     ]
 
 
-def test_it_holds_no_more_when_it_is_undone(before: Stored, tmp_path: Path) -> None:
-    shop = Shop(tmp_path, before)
-    for said in (verdict("g1"), second(), msgspec.structs.replace(second(), undo=True)):
-        shop.hear(said)
-    shop.run(10 * 24 + 12, 11 * 24 + 12)
+SNOOZE = Snooze("shop", "all", START + timedelta(days=20), measures=["views"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [verdict("g1"), second(), msgspec.structs.replace(second(), undo=True)],
+        [verdict("g1"), msgspec.structs.replace(second(), expires=START + timedelta(days=11, hours=3))],
+        [SNOOZE, msgspec.structs.replace(SNOOZE, undo=True)],
+        [msgspec.structs.replace(SNOOZE, until=START + timedelta(days=11, hours=3))],
+    ],
+    ids=["undone", "expired", "snoozed no more", "snoozed until then"],
+)
+def test_what_is_over_holds_no_more_also_after_a_restart(
+    said: list[Said], before: Stored, tmp_path: Path
+) -> None:
+    shop = Shop(tmp_path / "1", before)
+    for each in said:
+        shop.hear(each)
+    again = Shop(tmp_path / "2", stored(before, shop))
+    for one in (shop, again):
+        one.run(10 * 24 + 12, 11 * 24 + 12)
 
     assert len(shop.opened()) == 1
+    assert again.opened() == shop.opened()
 
 
 def test_a_snooze_holds_in_the_worker_and_after_a_restart(before: Stored, tmp_path: Path) -> None:
-    snooze = Snooze("shop", "app", START + timedelta(days=20), where={"platform": "app"})
     first = Shop(tmp_path / "1", before)
-    first.hear(snooze)
-    first.hear(msgspec.structs.replace(snooze, name="all", where={}, measures=["views"]))
-    # What has not changed is not written again.
-    stored = {name: {**before[name], **written} for name, written in first.worker.save().items()}
-    again = Shop(tmp_path / "2", stored)
+    first.hear(msgspec.structs.replace(SNOOZE, name="app", where={"platform": "app"}, measures=[]))
+    first.hear(SNOOZE)
+    again = Shop(tmp_path / "2", stored(before, first))
     again.run(10 * 24 + 12, 11 * 24 + 12)
 
     assert again.opened() == []
