@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -139,22 +139,24 @@ class Courier:
         return reason
 
     async def renew(self) -> None:
-        """Send what is open again and again, where a sink takes for over what it does not hear of."""
+        """Send what is open, and what has just ended, again and again to a sink that forgets."""
         if not isinstance(self._sender, Renewing):
             return
         while True:
             await asyncio.sleep(self._sender.renew_every.total_seconds())
             async with self._attempt:
                 try:
-                    await self._sender.renew(list(self._open()))
+                    await self._sender.renew(list(self._renewed()))
                 except Undelivered as error:
                     log.warning("keep_alive_failed", sink=self._name, why=str(error))
 
-    def _open(self) -> Iterator[Notice]:
-        """What is open, in partitions that are read up to where they were delivered: before, much is over."""
+    def _renewed(self) -> Iterator[Notice]:
+        """What is sent again, of partitions that are read up to where they were delivered."""
+        now = datetime.now(UTC)
         for tp, ledger in self._ledgers.items():
+            # Before, what is over by now may still be open.
             if self._read[tp] >= self.delivered[tp]:
-                yield from ledger.open
+                yield from (*ledger.open, *ledger.ended(now))
 
     def _is_history(self, alert: Alert, told_at: datetime) -> bool:
         patience = self._patience.get(alert.detector, HISTORY)

@@ -6,7 +6,7 @@ It depends on the log alone: whoever reads that again from its beginning knows t
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from detectors.records import Alert
@@ -16,6 +16,8 @@ from streams.notices import Notice, Site, measures
 Silence = Literal["repeated", "history"]
 #: Whether an incident that is found at a time is one of the past.
 IsHistory = Callable[[Alert, datetime], bool]
+#: An end is sent again for so long: a receiver that restarts forgets what it was told.
+ENDS_AGAIN = timedelta(minutes=5)
 
 
 class Told(NamedTuple):
@@ -38,11 +40,16 @@ class Ledger:
         self._site = site
         self._is_history = is_history
         self._told: dict[tuple[str, str], Told] = {}
+        self._ended: dict[tuple[str, str], Notice] = {}
 
     @property
     def open(self) -> list[Notice]:
         """The last notice of each incident that is open."""
         return [told.last for told in self._told.values() if told.last is not None and not told.silent]
+
+    def ended(self, now: datetime) -> list[Notice]:
+        """The last notice of each incident that was over a short while ago."""
+        return [notice for notice in self._ended.values() if now - notice.told_at <= ENDS_AGAIN]
 
     def read(self, alert: Alert, told_at: datetime) -> Notice | Silence:
         """Take in an alert, and when it was published; what is to be told, or why nothing."""
@@ -63,4 +70,9 @@ class Ledger:
             if notice.over
             else Told(alert.revision, before.first or notice, notice, before.measures + news, silent)
         )
+        self._ended.pop(key, None)
+        if notice.over and not silent:
+            self._ended[key] = notice
+            while told_at - next(iter(self._ended.values())).told_at > ENDS_AGAIN:
+                del self._ended[next(iter(self._ended))]
         return "history" if silent else notice

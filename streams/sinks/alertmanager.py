@@ -38,7 +38,10 @@ class AlertmanagerSender:
 
     async def _post(self, notices: Sequence[Notice]) -> None:
         now = datetime.now(UTC)
-        alerts = [alertmanager.alert(notice, now if notice.over else now + self._lasts) for notice in notices]
+        alerts = [
+            alertmanager.alert(notice, min(now, notice.told_at) if notice.over else now + self._lasts)
+            for notice in notices
+        ]
         headers = {"Content-Type": "application/json"}
         if self._username is not None and self._password is not None:
             headers["Authorization"] = encode_basic_auth(self._username, self._password())

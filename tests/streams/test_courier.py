@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from faust.types import TP
@@ -180,6 +180,19 @@ async def test_what_is_open_is_told_again_and_again() -> None:
         assert await sink.renewed.get() == [f"{alert().group}/mail"]
     renewing.cancel()
     assert sink.sent == []
+
+
+async def test_that_it_is_over_is_told_again_for_a_while() -> None:
+    desk = Desk(sink := RenewedSink(), history=True)
+    now = datetime.now(UTC)
+    ended = [
+        record(number, closed(rule=rule), at=now - timedelta(minutes=minutes))
+        for number, (rule, minutes) in enumerate({"mail": 6, "page": 4, "back": 3}.items())
+    ]
+    await desk.take(*ended, record(3, alert(rule="back", revision=9), at=now), delivered=4)
+    renewing = asyncio.create_task(desk.courier.renew())
+    assert await sink.renewed.get() == [f"{alert().group}/back", f"{alert().group}/page"]
+    renewing.cancel()
 
 
 async def test_while_it_still_reads_what_was_it_takes_nothing_for_open() -> None:
