@@ -84,6 +84,11 @@ class Courier:
             self.delivered.pop(tp, None)
             self._read.pop(tp, None)
 
+    @property
+    def caught_up(self) -> bool:
+        """Whether all is read that was delivered before."""
+        return all(self._read[tp] >= delivered for tp, delivered in self.delivered.items())
+
     async def take(self, tp: TP, record: Record) -> bool:
         """Deliver a record, or let it remind; whether it is done with now, and was not before."""
         if tp not in self._ledgers:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -59,6 +60,9 @@ class Notifier:
             SettingsError: a secret, or a library that a sink needs, is not there.
         """
         site = Site.of(self._settings)
+        # Mail and AWS block a thread at a time: however many hang, there is one left, and for names of hosts.
+        threads = ThreadPoolExecutor(max_workers=2 * len(self._config.sinks) + 2)
+        asyncio.get_running_loop().set_default_executor(threads)
         async with ClientSession() as session:
             senders = {name: make_sender(sink, site, session) for name, sink in self._config.sinks.items()}
             producer = AIOKafkaProducer(
@@ -170,7 +174,9 @@ async def _read(consumer: Any, courier: Courier) -> None:
         first = (await consumer.beginning_offsets([tp]))[tp]
         courier.begin(tp, first, await _delivered(consumer, tp))
         consumer.seek(tp, first)
-    for tp, records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS)).items():
+    # Each may take as long as it may be tried again, and the group wants to hear of us in between.
+    most = 1 if courier.caught_up else None
+    for tp, records in (await consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=most)).items():
         for record in records:
             if await courier.take(tp, record):
                 await consumer.commit({tp: record.offset + 1})
