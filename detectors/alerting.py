@@ -77,7 +77,7 @@ class Alerter:
         """Close what was told of a group, also by a rule that is gone since."""
         for key in [key for key in self._waiting if _is_of(key, group)]:
             del self._waiting[key]
-        for key in [key for key in self._told if _is_of(key, group)]:
+        for key in sorted(key for key in self._told if _is_of(key, group)):
             yield _closed(self._told.pop(key).alert, group)
 
     def wake(self, passed: datetime) -> Iterator[Alert]:
