@@ -68,6 +68,7 @@ class Table:
     surprise: Column
     confidence: Column
     lasting: Column
+    from_season: Column
     learning: Flags
     #: What the model says of those that are surprising, in words.
     grounds: NDArray[np.object_]
@@ -182,6 +183,8 @@ class Block:
             for part, assessment in assessed:
                 part.model.learn(assessment)
                 self._adopt(part, assessment)
+        else:
+            table.from_season[:] = np.nan
         alarmed = np.isnan(value) & self._alarms & ~table.learning
         table.surprise[alarmed] = HIGHEST
         table.grounds[alarmed] = _ALWAYS_THERE

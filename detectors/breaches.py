@@ -61,8 +61,8 @@ class Breaches:
         return told
 
     def suffices(self, score: Score) -> bool:
-        """Whether to be off once is enough."""
-        return self._asked_of(score)[0] == 1
+        """Whether to be off once is enough; a level that has changed was for long."""
+        return score.level_change is not None or self._asked_of(score)[0] == 1
 
     def _asked_of(self, score: Score) -> tuple[int, int]:
         return self._asked.get(score.measure, (1, 1))
@@ -75,6 +75,8 @@ def direction(score: Score) -> Direction:
     """On which side of what was expected a score is."""
     if score.measure == JOINT:
         return "together"
+    if score.level_change is not None:
+        return "below" if score.level_change.now < score.level_change.before else "above"
     if score.value is None:
         return "stopped" if score.stopped else "missing"
     return "below" if score.expected is not None and score.value < score.expected else "above"

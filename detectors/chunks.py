@@ -19,7 +19,7 @@ _COLUMNS = (
     "measures", "places", "value", "expected", "lower", "upper", "scale", "severity", "confidence", "phase",
 )  # fmt: skip
 #: What only some rows have.
-_SPARSE = ("held_by", "why", "off", "relief")
+_SPARSE = ("held_by", "why", "off", "relief", "level_changes")
 _encode = msgspec.json.Encoder().encode
 
 T = TypeVar("T")

@@ -194,11 +194,11 @@ def _values(scores: IntervalScores, asked: Set[SeriesKey]) -> Iterator[tuple[Ser
 
 
 def is_outside(score: Score) -> bool:
-    """Whether a value is outside its band; true where there is no value or no band.
+    """Whether a value is outside its band; true where there is no value or no band, or the level has changed.
 
     Severity also remembers what was off a while ago. A value that is as it should be is no anomaly, and
     does not keep a group open.
     """
-    if score.value is None or score.lower is None or score.upper is None:
+    if score.level_change is not None or score.value is None or score.lower is None or score.upper is None:
         return True
     return not score.lower <= score.value <= score.upper

@@ -303,6 +303,8 @@ class Grouper:
     def _ending(self, group: OpenGroup, interval: Gathered) -> Ending:
         """How a group ends with an interval: a day may well take another level through the band of before."""
         primary = group.primary.anomaly
+        if primary.level_change is not None:
+            return "new_normal"
         side = interval.off.get((primary.measure, group.primary.place))
         lasted = group.end - group.start >= NORMAL_AFTER * self.detector.interval
         stays = lasted and side == primary.direction

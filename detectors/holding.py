@@ -7,11 +7,11 @@ ten, a conversion of three views.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from detectors.blocks import Table
 from detectors.config import Detector, Measure
-from detectors.records import HeldBy
+from detectors.records import HeldBy, LevelChange
 
 
 class Holds:
@@ -25,7 +25,9 @@ class Holds:
         ratios = {m: measure.ratio for m, measure in self._rules.items() if measure.ratio is not None}
         self._denominators = {m: names.index(denominator) for m, (_, denominator) in ratios.items()}
 
-    def of(self, table: Table, surprising: Iterable[int]) -> dict[int, HeldBy]:
+    def of(
+        self, table: Table, surprising: Iterable[int], level_changes: Mapping[int, LevelChange]
+    ) -> dict[int, HeldBy]:
         """What holds back those that are surprising, by their position in the table row by row."""
         held: dict[int, HeldBy] = {}
         for position in surprising:
@@ -34,7 +36,10 @@ class Holds:
             if measure is not None and row < len(table.value):
                 values = table.value[row]
                 volume = values[self._denominators.get(m, m)]
-                by = holds(measure, float(values[m]), float(table.expected[row, m]), float(volume))
+                now, before = values[m], table.expected[row, m]
+                if (change := level_changes.get(position)) is not None:
+                    now, before = change.now, change.before
+                by = holds(measure, float(now), float(before), float(volume))
                 if by is not None:
                     held[position] = by
         return held

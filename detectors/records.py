@@ -131,6 +131,15 @@ class Interval(msgspec.Struct, frozen=True):
     first: int | None = None
 
 
+class LevelChange(msgspec.Struct, frozen=True):
+    """A level that is another one for good, or still drifts: what is usual at this time of day, and was."""
+
+    before: float
+    now: float
+    #: About when it began.
+    since: datetime
+
+
 class IntervalScores(msgspec.Struct, frozen=True):
     """The scores of the series of a detector in one interval, in columns.
 
@@ -168,6 +177,8 @@ class IntervalScores(msgspec.Struct, frozen=True):
     off: dict[int, Side] = {}
     #: Of surprising rows whose like was missed before: how much less severity is asked of them.
     relief: dict[int, float] = {}
+    #: Of rows that are surprising since their level has changed.
+    level_changes: dict[int, LevelChange] = {}
     #: The interval is still open: what is impossible already, and there may be more.
     provisional: bool = False
 
@@ -182,6 +193,7 @@ class IntervalScores(msgspec.Struct, frozen=True):
             self.value[row], self.expected[row], self.lower[row], self.upper[row], self.scale[row],
             self.severity[row], self.confidence[row], self.phase[row],
             self.stopped, self.held_by.get(row), self.why.get(row, ()), self.relief.get(row, 0.0),
+            self.level_changes.get(row),
         )  # fmt: skip
 
 
@@ -205,6 +217,7 @@ class Score(msgspec.Struct, frozen=True):
     held_by: HeldBy | None = None
     why: tuple[str, ...] = ()
     relief: float = 0.0
+    level_change: LevelChange | None = None
 
 
 class Anomaly(msgspec.Struct, frozen=True):
@@ -224,6 +237,8 @@ class Anomaly(msgspec.Struct, frozen=True):
     why: tuple[str, ...] = ()
     #: How much less severity is asked of it, since its like was missed before.
     relief: float = 0.0
+    #: It is no single value that is surprising, but that the level has changed.
+    level_change: LevelChange | None = None
 
 
 class Contribution(msgspec.Struct, frozen=True):

@@ -22,11 +22,12 @@ from detectors.explaining import STOPPED, TOGETHER, explained
 from detectors.feedback import Feedback, Verdict
 from detectors.holding import Holds
 from detectors.joints import Joints, JointState
+from detectors.level_changes import LevelChanges, LevelsState, RowAndMeasure
 from detectors.locales import Locale, Locales, Reading
 from detectors.models.base import Column, Flags, Model
 from detectors.overlap import level
 from detectors.places import shard_of
-from detectors.records import JOINT, Interval, IntervalScores, Phase, Place, Side, utc
+from detectors.records import JOINT, Interval, IntervalScores, LevelChange, Phase, Place, Side, utc
 from detectors.relatives import Relatives
 from detectors.seating import Seating
 from detectors.severity import severity
@@ -49,6 +50,7 @@ class ScorerState(msgspec.Struct):
     admission: AdmissionState
     verdicts: dict[str, Verdict] = {}
     adopted: dict[str, Adopted] = {}
+    levels: list[LevelsState] = []
 
 
 class Scorer:
@@ -68,6 +70,7 @@ class Scorer:
         self._silence = Silence()
         self._holds = Holds(detector)
         self._joints = Joints(detector)
+        self._level_changes = LevelChanges(detector)
         self._feedback = Feedback(detector)
         self._adoption = Adoption(self._feedback)
 
@@ -99,7 +102,9 @@ class Scorer:
         if zeros is not None:
             # Nothing at all is no less surprising than the zeros that it would be read as.
             np.fmax(table.surprise, zeros.surprise, out=table.surprise)
-        scores = self._scores(interval, table, self._together(table, readings), readings, stopped=stopped)
+        together = self._together(table, readings)
+        changes = {} if stopped else self._level_changes.hear(interval, self.admission, table)
+        scores = self._scores(interval, table, together, readings, changes, stopped=stopped)
         scores = self._feedback.apply(scores, adopted)
         self.learning = scores.phase.count("learning")
         return scores
@@ -117,6 +122,9 @@ class Scorer:
             came = value[block.rows[seat], self._measures.index(verdict.measure)]
             if reading.learns and not reading.moment.special and not np.isnan(came):
                 self._adoption.adopt(verdict, block, seat)
+                self._level_changes.forget(
+                    self._feedback.place_of(verdict), self._measures.index(verdict.measure)
+                )
                 adopted.append(verdict)
         return adopted
 
@@ -142,7 +150,7 @@ class Scorer:
         else:
             table = self._seating.assess(readings, self._zeros())
             table.value[:] = np.nan
-        scores = self._scores(interval, table, {}, readings, stopped=not interval.events)
+        scores = self._scores(interval, table, {}, readings, {}, stopped=not interval.events)
         told = [row for row, severity in enumerate(scores.severity) if severity >= FLOOR]
         early = msgspec.structs.replace(selected(scores, told), provisional=True)
         return self._feedback.apply(early)
@@ -199,6 +207,7 @@ class Scorer:
         table: Table,
         together: dict[Place, float],
         readings: Mapping[Locale, Reading],
+        changes: Mapping[RowAndMeasure, LevelChange],
         *,
         stopped: bool,
     ) -> IntervalScores:
@@ -206,6 +215,10 @@ class Scorer:
         places = [place for place in self.admission.places if place is not None]
         rows, joint = self.admission.taken(), self.admission.rows_of(list(together))
         told = table.rows(rows)
+        level_changes = {
+            int(np.searchsorted(rows, row)) * len(measures) + m: change
+            for (row, m), change in changes.items()
+        }
         confidence = table.confidence[joint].min(axis=1, initial=1.0)
         nothing: list[float | None] = [None] * len(together)
         severities = _rounded(severity(np.append(told.surprise, list(together.values()))), 1)
@@ -214,7 +227,7 @@ class Scorer:
         days = {n: readings[locale] for n, locale in zip(surprising, locales, strict=True)}
         grounds = told.grounds.ravel().tolist()
         # That a source has stopped is no matter of its measures.
-        held_by = {} if stopped else self._holds.of(told, surprising)
+        held_by = {} if stopped else self._holds.of(told, surprising, level_changes)
         held_by |= {n: "calendar" for n, reading in days.items() if reading.held_by is not None}
         return IntervalScores(
             detector=self.detector.name,
@@ -238,6 +251,7 @@ class Scorer:
             stopped=stopped,
             held_by=held_by,
             off=_sides(told.lasting),
+            level_changes=level_changes,
             why={
                 n: explained(
                     rarity_in_words(severities[n], self.detector.interval),
@@ -262,7 +276,7 @@ class Scorer:
         measures = {m.name: _definition(self.detector, m) for m in self.detector.measures}
         state = ScorerState(
             self._silence, measures, self._joints.save(), self.admission.save(),
-            self._feedback.save(), self._adoption.save(),
+            self._feedback.save(), self._adoption.save(), self._level_changes.save(),
         )  # fmt: skip
         return state, self._seating.save()
 
@@ -284,6 +298,7 @@ class Scorer:
         anew = self._seating.load(self.admission.places, blocks, kept)
         if kept == set(state.measures) == set(definitions):
             anew["joint"] += self._joints.load(state.joints)
+            anew["levels"] += self._level_changes.load(state.levels)
         return +anew
 
     def _is_computed(self, place: Place) -> bool:

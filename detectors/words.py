@@ -74,6 +74,9 @@ def anomaly_in_words(anomaly: Anomaly) -> str:
     if anomaly.direction == "together":
         return f"all measures{place} together: an unusual combination, severity {anomaly.severity:.0f}"
     where = f"{anomaly.measure}{place}"
+    if (change := anomaly.level_change) is not None:
+        level = f"the level has changed to about {number(change.now)}, {number(change.before)} before"
+        return f"{where}: {level}, severity {anomaly.severity:.0f}"
     said = number(anomaly.value)
     if anomaly.value == 0 and anomaly.direction == "below":
         said = "fell to zero"

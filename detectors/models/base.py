@@ -69,6 +69,14 @@ class Assessment:
         """
         return np.zeros_like(self.value)
 
+    @property
+    def from_season(self) -> Column:
+        """How far values are from their season alone, in standard errors; NaN if not known.
+
+        There a level stays where it went, whatever forecasts have got used to.
+        """
+        return np.full_like(self.value, np.nan)
+
     def grounds(self, series: int) -> tuple[str, ...]:
         """From what the forecast of a series comes, and what is unusual about its value, in words."""
         return ()

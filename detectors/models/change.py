@@ -22,7 +22,10 @@ from detectors.models.objects import Objects
 from detectors.models.roots import root, square
 from detectors.models.seasons import DAY, HOUR
 from detectors.models.trust import LEARNING_POINTS, confidence
+from detectors.models.windows import Windows
 
+#: Windows whose chance to see a change where there is none is so small, at each cut.
+WINDOWS = Windows(delta=1e-5)
 #: Of single values, so many standard deviations are heard.
 LIMIT = 4.0
 #: Beyond so many standard deviations, a change has gone farther than ADWIN hears, and the last values tell.
@@ -89,7 +92,7 @@ class Change:
         self._first = max(LEARNING_POINTS, math.ceil(FIRST_DAYS * self._points_a_day))
         self._state = _State()
         self._windows = Objects(
-            windows.new, {"window": windows.MOST_BYTES}, windows.read, windows.write, np.uint8
+            WINDOWS.new, {"window": windows.MOST_BYTES}, windows.read, windows.write, np.uint8
         )
 
     def grow(self, series: int) -> None:
@@ -110,7 +113,7 @@ class Change:
         """Go on from a saved state; a series whose window is damaged begins anew."""
         (lengths,) = state["lengths"]
         stored = [window[:n].tobytes() for window, n in zip(state["window"].T, lengths, strict=True)]
-        damaged = np.array([window != b"" and not windows.is_whole(window) for window in stored], np.bool_)
+        damaged = np.array([window != b"" and not WINDOWS.is_whole(window) for window in stored], np.bool_)
         self._state.load(state)
         self._windows.load(state | {"lengths": np.where(damaged, 0, lengths)[np.newaxis]})
         self.reset(np.flatnonzero(damaged))
@@ -183,7 +186,7 @@ class Change:
         # What is usual moves to where it is now, and the next change is one from there.
         state.hour[:, number] += moved
         state.recent[number] = state.away[number] = 0.0
-        self._windows[number] = windows.new()
+        self._windows[number] = WINDOWS.new()
 
     def _sigma(self) -> Column:
         magnitude = np.abs(self._state.hour).mean(axis=0, dtype=np.float64)

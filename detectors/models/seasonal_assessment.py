@@ -64,6 +64,13 @@ class SeasonalAssessment(Assessment):
         away = (self.slow.residual + self.moved) / (SIGMA * self.scales.slow)
         return np.where(self.given.seen & ~self.learning, away, 0.0)
 
+    @property
+    def from_season(self) -> Column:
+        """How far values are from the season of the week, of series that are no longer young."""
+        known = self.given.season.known[1] & self.given.fits & self.given.seen & (self.confidence == 1)
+        away = (self.given.x - self.given.season.week) / (SIGMA * self.scales.fast)
+        return np.where(known & (not self.moment.special), away, np.nan)
+
     def grounds(self, series: int) -> tuple[str, ...]:
         """The kind of evidence that is the most surprising, and the candidates that carry weight."""
         evidence = MISSING

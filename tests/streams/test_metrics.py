@@ -56,7 +56,7 @@ BOUNDS = {
     "detector": {"orders"},
     "measure": {"number", "revenue", JOINT},
     "direction": set(get_args(Direction)),
-    "model": {*MODELS, "joint"},
+    "model": {*MODELS, "joint", "levels"},
     "rule": {"page"},
     "verdict": {*get_args(Saying), "undone"},
     "kind": {"OPENED", "UPDATED", "CLOSED"},

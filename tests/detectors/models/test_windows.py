@@ -9,24 +9,24 @@ import pytest
 
 from detectors.models import windows
 from detectors.models.base import Moment
-from detectors.models.change import Change
+from detectors.models.change import WINDOWS, Change
 
 HOUR = 3_600
 
 
 @pytest.fixture(scope="module")
 def stored() -> bytes:
-    window, draw = windows.new(), random.Random(1)
+    window, draw = WINDOWS.new(), random.Random(1)
     for _ in range(1_000):
         window.update(draw.gauss())
     return bytes(window._helper.__getstate__())
 
 
 def test_what_is_whole_goes_on(stored: bytes) -> None:
-    window = windows.new()
+    window = WINDOWS.new()
     windows.write(window, {"window": list(stored)})
 
-    assert windows.is_whole(stored)
+    assert WINDOWS.is_whole(stored)
     assert window.width == 1_000
 
 
@@ -37,10 +37,10 @@ def test_what_is_taken_for_whole_can_be_gone_on_from(stored: bytes, seed: int) -
         damaged = bytearray(stored)
         at = draw.randrange(len(stored))
         damaged[at : at + 8] = draw.randbytes(draw.choice([0, 4, 8]))
-        if not windows.is_whole(bytes(damaged)):
+        if not WINDOWS.is_whole(bytes(damaged)):
             left_out += 1
             continue
-        window = windows.new()
+        window = WINDOWS.new()
         windows.write(window, {"window": list(damaged)})
         for _ in range(64):
             window.update(draw.gauss())
