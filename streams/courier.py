@@ -33,7 +33,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 300.0
 
 _decode = msgspec.json.Decoder(Alert).decode
 
-Outcome = Literal["delivered", "refused", "given_up", "elsewhere"]
+Outcome = Literal["delivered", "refused", "given_up"]
 #: Writes a dead letter, and returns when the broker has it.
 Bury = Callable[[DeadLetter], Awaitable[None]]
 
@@ -105,13 +105,15 @@ class Courier:
                 said = self._ledgers[tp].read(alert, utc(record.timestamp or 0))
                 if is_new:
                     outcome = said if isinstance(said, str) else await self._deliver(tp, record, said)
-                    self._deliveries.alerts.labels(self._name, outcome).inc()
+                    if outcome is not None:
+                        self._deliveries.alerts.labels(self._name, outcome).inc()
         if not is_new or tp not in self._ledgers:
             return False
         self.delivered[tp] = record.offset + 1
         return True
 
-    async def _deliver(self, tp: TP, record: Record, notice: Notice) -> Outcome:
+    async def _deliver(self, tp: TP, record: Record, notice: Notice) -> Outcome | None:
+        """What came of it; None where another process goes on with the partition."""
         started = time.monotonic()
         pause = FIRST_PAUSE_SECONDS
         while tp in self._ledgers:
@@ -134,7 +136,7 @@ class Courier:
                     max(0.0, time.time() - notice.told_at.timestamp())
                 )
                 return "delivered"
-        return "elsewhere"
+        return None
 
     async def _give_up(
         self, tp: TP, record: Record, reason: Literal["refused", "given_up"], error: Undelivered

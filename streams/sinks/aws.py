@@ -23,7 +23,7 @@ LONGEST_SUBJECT, LONGEST_BYTES = 99, 250_000
 _LATER = {
     "Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestTimeout",
     "LimitExceededException", "ExpiredToken", "ExpiredTokenException", "RequestExpired",
-    "InvalidClientTokenId", "UnrecognizedClientException", "KMSThrottlingException", "InternalFailure",
+    "InvalidClientTokenId", "UnrecognizedClientException", "AuthorizationHeaderMalformed", "InternalFailure",
     "ConcurrentUpdateError",
 }  # fmt: skip
 
@@ -62,7 +62,9 @@ async def call(operation: Callable[..., Any], **arguments: Any) -> Mapping[str, 
         code = error.response["Error"]["Code"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         said = f"{status} {code}: {error.response['Error'].get('Message', '')}"
-        raise (Refused if status in {400, 413} and code not in _LATER else Unavailable)(said) from None
+        # A key of KMS that may not be used is no fault of what was sent either.
+        later = status not in {400, 413} or code in _LATER or code.startswith("KMS")
+        raise (Unavailable if later else Refused)(said) from None
     except ParamValidationError as error:
         raise Refused(str(error)) from None
     except BotoCoreError as error:

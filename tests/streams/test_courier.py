@@ -170,6 +170,8 @@ async def test_a_partition_that_went_elsewhere_is_left_alone() -> None:
     desk.courier.forget([TP0])
     assert await delivery is False
     assert (sink.sent, desk.buried) == ([], [])
+    (counted,) = desk.deliveries.alerts.collect()
+    assert counted.samples == []
 
 
 async def test_what_is_open_is_told_again_and_again() -> None:

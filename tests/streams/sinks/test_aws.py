@@ -87,6 +87,21 @@ async def test_a_topic_that_is_not_there_may_come() -> None:
         await send(Sns(topic=f"arn:aws:sns:{SITE.region}:{SITE.account}:none"), notice())
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("InvalidParameter", Refused), ("KMSDisabled", Unavailable), ("Throttling", Unavailable)],
+)
+async def test_what_a_topic_says_no_to_is_told_apart_from_what_can_be_put_right(
+    code: str, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = f"<ErrorResponse><Error><Code>{code}</Code><Message>of SNS</Message></Error></ErrorResponse>"
+    async with receiving() as receiver:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", receiver.url)
+        receiver.answers = [web.Response(status=400, text=said, content_type="text/xml")]
+        with pytest.raises(kind, match=f"400 {code}: of SNS"):
+            await send(Sns(topic=f"arn:aws:sns:{SITE.region}:{SITE.account}:any"), notice())
+
+
 async def test_a_function_is_invoked_once_a_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiving() as receiver:
         monkeypatch.setenv("AWS_ENDPOINT_URL", receiver.url)
