@@ -51,7 +51,9 @@ def relations(
     first = min(likely, key=lambda m: (of[m].began, m != own, order.get(m, len(order))))
     told = []
     for measure in sorted(of, key=lambda m: (m != first, of[m].began, order.get(m, len(order)))):
-        lag = (of[measure].began - of[first].began) // detector.interval
+        lag = courses.onset.lead(first, measure)
+        if lag is None:
+            lag = (of[measure].began - of[first].began) // detector.interval
         if measure == first:
             effects = [share for m, (_, share) in caused.items() if _root(m, caused) == first]
             # That a ratio follows says nothing against others that may have begun it at the same time.

@@ -96,6 +96,14 @@ class Courses(msgspec.Struct):
         if self.onset.is_young:
             self.onset.go_on({measure: _off(of, places) for measure, of in leaves.items()})
 
+    def grow(self, start: datetime) -> None:
+        """It is much clearer now: where it began long before, what that was says nothing of how this did."""
+        if self.onset.is_young:
+            return
+        self.onset = Onset()
+        for course in self.of.values():
+            course.began, course.first, course.weight, course.weighted = start, 0, 0.0, 0.0
+
     def merge(self, others: Courses) -> None:
         """Add those of a group which is one with this."""
         for measure, course in others.of.items():

@@ -42,6 +42,8 @@ HELD_FOR = 24
 COOL_DOWN = 6
 #: How much severer a group is that has all of its detector in it.
 ALL_OF_IT = 10.0
+#: What gets clearer by so much, some time after it began, is the incident: what was before was little.
+GROWN = 2.0
 #: What has not lasted for so many intervals is on its way back, and no new normal.
 NORMAL_AFTER = 8
 
@@ -280,6 +282,8 @@ class Grouper:
         group.places += [place for place in cluster.places if place not in group.places]
         clear = cluster.element
         if clear is not None and (group.clearest is None or clear.strength > group.clearest.strength):
+            if group.clearest and clear.strength > GROWN * group.clearest.strength:
+                group.courses.grow(cluster.scores[0].interval_start)
             group.elements, group.clearest = cluster.places, clear
         for score in cluster.scores:
             key = score.measure, score.place
