@@ -136,16 +136,24 @@ class Feedback:
 
     def take(self, verdict: Verdict) -> None:
         """Take in what was said; the same again changes nothing."""
-        self._verdicts.pop(verdict.id, None)
+        self._let_go(verdict.id)
         if not verdict.undo:
             self._verdicts[verdict.id] = verdict
-        self.load(self._verdicts)
+            for noted, series in self._notes(verdict):
+                noted.setdefault(series, []).append(verdict)
 
     def expire(self, start: datetime) -> None:
         """Let go of what does not hold any more in an interval that begins then."""
-        ended = [v.id for v in self._verdicts.values() if v.expires is not None and v.expires <= start]
-        if ended:
-            self.load({key: verdict for key, verdict in self._verdicts.items() if key not in ended})
+        for verdict in list(self._verdicts.values()):
+            if verdict.expires is not None and verdict.expires <= start:
+                self._let_go(verdict.id)
+
+    def _let_go(self, key: str) -> None:
+        verdict = self._verdicts.pop(key, None)
+        for noted, series in self._notes(verdict) if verdict is not None else ():
+            noted[series] = [other for other in noted[series] if other.id != key]
+            if not noted[series]:
+                del noted[series]
 
     def save(self) -> dict[str, Verdict]:
         """The state as it is stored."""
@@ -153,15 +161,16 @@ class Feedback:
 
     def load(self, verdicts: Mapping[str, Verdict]) -> None:
         """Go on from a stored state."""
-        self._verdicts = dict(verdicts)
-        self._expected, self._missed = {}, {}
-        for verdict in self._verdicts.values():
-            if verdict.verdict == "expected":
-                for series in self._alike(verdict):
-                    self._expected.setdefault(series, []).append(verdict)
-            elif verdict.verdict == "missed":
-                series = verdict.measure, self.place_of(verdict)
-                self._missed.setdefault(series, []).append(verdict)
+        self._verdicts, self._expected, self._missed = {}, {}, {}
+        for verdict in verdicts.values():
+            self.take(verdict)
+
+    def _notes(self, verdict: Verdict) -> Iterator[tuple[dict[SeriesKey, list[Verdict]], SeriesKey]]:
+        """Where a verdict is noted: with each series of which something may be like it."""
+        if verdict.verdict == "expected":
+            yield from ((self._expected, series) for series in self._alike(verdict))
+        elif verdict.verdict == "missed":
+            yield self._missed, (verdict.measure, self.place_of(verdict))
 
     def _alike(self, verdict: Verdict) -> Iterator[SeriesKey]:
         """The series of which something can be like what a verdict speaks of.
