@@ -132,7 +132,8 @@ class Alerter:
     ) -> tuple[list[Anomaly], int, int]:
         """The members that a rule sees of a group, how many there are in all, and how many are snoozed."""
         matching = rule.matching(group.members)
-        members = [member for member in matching if not self._snoozes.hides(member, ids, now)]
+        is_snoozed = self._snoozes.of(ids, now)
+        members = [member for member in matching if not is_snoozed(member)]
         hidden = len(matching) - len(members)
         total = group.members_total if rule.matches_all and not hidden else len(members)
         return members, total, hidden

@@ -30,15 +30,21 @@ class Snoozes:
         for key in [key for key, snooze in self._snoozes.items() if snooze.until <= now]:
             del self._snoozes[key], self._matches[key]
 
-    def hides(self, member: Anomaly, groups: Collection[str], now: datetime) -> bool:
-        """Whether nothing is told of a member of a group, which may be known by several ids."""
-        return any(
-            now < snooze.until
-            and (snooze.group is None or snooze.group in groups)
-            and (not snooze.measures or member.measure in snooze.measures)
-            and self._matches[key](member.dimensions)
-            and (not snooze.exactly or member.dimensions.keys() == snooze.where.keys())
+    def of(self, groups: Collection[str], now: datetime) -> Callable[[Anomaly], bool]:
+        """Whether nothing is told of a member of a group, which may be known by several ids.
+
+        There may be thousands of groups that are over: one for each series that was expected.
+        """
+        holding = [
+            (snooze, self._matches[key])
             for key, snooze in self._snoozes.items()
+            if now < snooze.until and (snooze.group is None or snooze.group in groups)
+        ]
+        return lambda member: any(
+            (not snooze.measures or member.measure in snooze.measures)
+            and matches(member.dimensions)
+            and (not snooze.exactly or member.dimensions.keys() == snooze.where.keys())
+            for snooze, matches in holding
         )
 
     def save(self) -> dict[str, Snooze]:
