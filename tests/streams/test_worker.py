@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from kafka import TopicPartition
 
+from detectors import feedback
 from detectors.migrations import VERSION
 from detectors.records import Alert, IntervalScores
 from streams import topics
@@ -43,6 +44,7 @@ def test_worker_and_backtest_say_the_same_of_the_same_events(flow, read_all):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             worker.get("/table/")
     assert_alerts_are_cloud_events(read_all(f"{flow.settings.prefix}.alerts"))
+    assert_feedback_was_heard(published(read_all(f"{flow.settings.prefix}.scores"), IntervalScores))
 
 
 def test_after_an_orderly_stop_nothing_is_read_again(flow):
@@ -92,6 +94,17 @@ def assert_alerts_are_cloud_events(records: list[Any]) -> None:
         assert headers["ce_source"] == f"/lookalive/detectors/{alert['detector']}"
         assert headers["ce_subject"] == alert["group"] == record.key.decode()
         assert headers["content-type"] == "application/json"
+
+
+def assert_feedback_was_heard(scores: list[IntervalScores]) -> None:
+    held = {
+        (told.measures[row], told.places[row])
+        for told in scores
+        for row, why in told.why.items()
+        if told.held_by.get(row) == "feedback" and why[-1] == feedback.EXPECTED
+    }
+    # A roll-up of it is off by what it is off by.
+    assert held == {("checkouts", ("mobile_app", "US")), ("checkouts", (None, "US"))}
 
 
 BAD = {
