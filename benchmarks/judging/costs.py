@@ -18,6 +18,7 @@ from benchmarks.judging.running import Make
 from benchmarks.judging.streams import WEEK
 from detectors.models.alone import alone
 from detectors.models.base import Moment
+from detectors.models.half_space_trees import HalfSpaceTrees
 
 MANY = 10_000
 INTERVAL_SECONDS = 3600
@@ -39,7 +40,8 @@ class Cost(msgspec.Struct):
 
 def of_model(make: Make) -> Cost:
     """What one of ours costs."""
-    return Cost(_one(make), _bytes(make), _many(make))
+    # So many trees would not fit into memory.
+    return Cost(_one(make), _bytes(make), None if make is HalfSpaceTrees else _many(make))
 
 
 def of_peer(make: Callable[[int], Peer]) -> Cost:

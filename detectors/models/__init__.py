@@ -6,6 +6,7 @@ from detectors.config import Measure
 from detectors.models.base import Model
 from detectors.models.change import Change
 from detectors.models.counts import Counts
+from detectors.models.half_space_trees import HalfSpaceTrees
 from detectors.models.holt_winters import HoltWinters
 from detectors.models.robust import Robust
 from detectors.models.seasonal import Seasonal
@@ -19,6 +20,7 @@ MODELS: dict[str, type[Model]] = {
     "counts": Counts,
     "holt-winters": HoltWinters,
     "snarimax": Snarimax,
+    "half-space-trees": HalfSpaceTrees,
     "change": Change,
     "static": Static,
 }

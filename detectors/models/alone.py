@@ -36,4 +36,4 @@ class Alone:
 
 def alone(model: Model, interval_seconds: float) -> Scalar | Alone:
     """A model without series, as that of one."""
-    return Scalar(model, interval_seconds) if isinstance(model, Seasonal) else Alone(model)
+    return Scalar(model, interval_seconds) if type(model) is Seasonal else Alone(model)

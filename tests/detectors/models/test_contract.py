@@ -15,7 +15,7 @@ WEEK = 7 * 86_400
 OUTPUTS = ("expected", "lower", "upper", "scale", "surprise", "confidence", "learning")
 
 #: Those that are River's, whose objects remember a season each, and more than the columns may.
-RIVERS = {"holt-winters", "snarimax", "change"}
+RIVERS = {"holt-winters", "snarimax", "half-space-trees", "change"}
 
 every_model = pytest.mark.parametrize("name", list(MODELS))
 every_forecast = pytest.mark.parametrize(
