@@ -75,6 +75,8 @@ class Alerter:
 
     def _end(self, group: AnomalyGroup) -> Iterator[Alert]:
         """Close what was told of a group, also by a rule that is gone since."""
+        if group.merged_into is not None:
+            self._snoozes.merge(group.id, group.merged_into)
         for key in [key for key in self._waiting if _is_of(key, group)]:
             del self._waiting[key]
         for key in sorted(key for key in self._told if _is_of(key, group)):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
+import msgspec
+
 from detectors.feedback import Snooze
 from detectors.filters import matches_dimensions
 from detectors.records import Anomaly
@@ -29,6 +31,12 @@ class Snoozes:
         """Let go of those that are over."""
         for key in [key for key, snooze in self._snoozes.items() if snooze.until <= now]:
             del self._snoozes[key], self._matches[key]
+
+    def merge(self, group: str, into: str) -> None:
+        """Let what is said of series of a group go with them into another that it becomes part of."""
+        for key, snooze in self._snoozes.items():
+            if snooze.group == group and snooze.exactly:
+                self._snoozes[key] = msgspec.structs.replace(snooze, group=into)
 
     def of(self, groups: Collection[str], now: datetime) -> Callable[[Anomaly], bool]:
         """Whether nothing is told of a member of a group, which may be known by several ids.

@@ -15,7 +15,7 @@ from detectors.feedback import Snooze
 from detectors.quiet_hours import QuietHours
 from detectors.records import Alert, Anomaly, AnomalyGroup, utc
 from tests.detectors.builders import MONDAY, detector, ms
-from tests.detectors.test_alerting import Stored, anomaly, group, said
+from tests.detectors.test_alerting import APP_DE, Stored, anomaly, group, said
 
 SHOP = detector(dimensions=("platform", "marketplace"))
 APP_FR = {"platform": "mobile_app", "marketplace": "FR"}
@@ -228,6 +228,18 @@ def test_of_a_group_that_is_snoozed_in_part_the_rest_is_told() -> None:
     (alert,) = told(partly, group(*members))
 
     assert (alert.severity, alert.members_total, alert.dimensions) == (90.0, 1, APP_FR)
+
+
+@pytest.mark.parametrize(
+    ("what", "silent"), [({"where": {**APP_DE}, "exactly": True, "measures": ["orders"]}, True), ({}, False)]
+)
+def test_a_series_that_is_snoozed_in_a_group_is_so_in_that_which_it_becomes_part_of(
+    what: dict[str, Any], silent: bool
+) -> None:
+    alerts = alerter(rule(), snoozes=[snooze(group="g1", **what)])
+    told(alerts, group(anomaly(), status="closed", reason="merged", merged_into="g0"))
+
+    assert (told(alerts, group(anomaly(), id="g0")) == []) == silent
 
 
 def test_a_restart_forgets_neither_what_is_snoozed_nor_what_waits() -> None:
