@@ -167,6 +167,7 @@ class Alerter:
             localised=group.localised,
             elements=group.elements,
             share=group.share,
+            parts=group.parts,
             breadth=group.breadth,
             contributions=group.contributions,
             relations=group.relations,

@@ -13,11 +13,9 @@ import msgspec
 import numpy as np
 
 from detectors.config import ZERO_WITHOUT_EVENTS, Detector
-from detectors.leaf_scores import LeafScores
+from detectors.leaf_scores import LeafScores, inside
 from detectors.models.base import Column
 from detectors.onset import UNKNOWN, Onset
-from detectors.overlap import level
-from detectors.places import roller
 from detectors.records import Contribution, Place
 
 #: How a measure began is told by so many intervals: then its forecast gets used to it.
@@ -118,7 +116,7 @@ class Courses(msgspec.Struct):
 
 
 def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up: bool) -> None:
-    rows = _inside(leaves.places, places)
+    rows = inside(leaves.places, places)
     if not rows:
         return
     value, expected, scale = (column[rows] for column in leaves.arrays())
@@ -154,20 +152,11 @@ def _weighted(value: Column, expected: Column, scale: Column) -> tuple[float, fl
 
 def _off(leaves: LeafScores, places: Sequence[Place]) -> tuple[float, float]:
     """How far off a measure is at places in one interval, and one standard error of that, as shares."""
-    rows = _inside(leaves.places, places)
+    rows = inside(leaves.places, places)
     if not rows:
         return UNKNOWN
     weight, weighted = _weighted(*(column[rows] for column in leaves.arrays()))
     return weighted / weight, (1 / weight + leaves.wobble**2) ** 0.5
-
-
-def _inside(leaves: Sequence[Place], places: Sequence[Place]) -> list[int]:
-    """Which leaves are at one of the places, of which there may be very many at few levels."""
-    at: dict[tuple[bool, ...], set[Place]] = {}
-    for place in places:
-        at.setdefault(level(place), set()).add(place)
-    known = [(roller(kept), those) for kept, those in at.items()]
-    return [n for n, leaf in enumerate(leaves) if any(roll(leaf) in those for roll, those in known)]
 
 
 def contributions(

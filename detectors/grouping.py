@@ -19,11 +19,11 @@ from detectors.breaches import Breaches, Suspect, is_still_off
 from detectors.causes import relations
 from detectors.config import AlertRule, Detector
 from detectors.courses import Courses, contributions
-from detectors.elements import Element
 from detectors.following import Following
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
+from detectors.localisation_places import LocaliserState, PlaceElement, strength
 from detectors.members import Member, anomaly_of, deviation, importance, says_more
-from detectors.overlap import Whereabouts, level, nested
+from detectors.overlap import Whereabouts, innermost, level, nested
 from detectors.places import named, series_id
 from detectors.records import Anomaly, AnomalyGroup, Ending, IntervalScores, Place, Score
 from detectors.separating import Cluster, Separator
@@ -66,9 +66,9 @@ class OpenGroup(msgspec.Struct):
     #: The member that it is called after.
     primary: Member
     reopened: int = 0
-    #: Where it was when that was clearest, and the clearest of these.
+    #: Where it was when that was clearest, and how much of the change is there.
     elements: list[Place] = []
-    clearest: Element | None = None
+    parts: list[PlaceElement] = []
     courses: Courses = msgspec.field(default_factory=Courses)
 
     @property
@@ -86,6 +86,7 @@ class GrouperState(msgspec.Struct):
     suspects: dict[SeriesKey, Suspect]
     over: list[OpenGroup] = []
     following: Following = msgspec.field(default_factory=Following)
+    localiser: LocaliserState = msgspec.field(default_factory=LocaliserState)
 
 
 class Grouper:
@@ -173,11 +174,12 @@ class Grouper:
             opens = set(confirmed)
         clusters: list[Cluster] = []
         if opens or self._open:
-            known = {place for group in self._open for place in group.everywhere}
-            clusters = self._separator.separate(list(anomalies.values()), leaves, known)
+            clusters = self._separator.separate(list(anomalies.values()), leaves)
         else:
             self._following.learn(leaves, [measure.name for measure in self.detector.measures])
         joined, told = self._take_in(clusters, opens, interval)
+        wrong = [place for group in self._open for place in group.everywhere]
+        self._separator.learn(interval.start, leaves, wrong)
         for group in self._open:
             if group.id in joined:
                 group.quiet = group.held = 0
@@ -224,7 +226,7 @@ class Grouper:
             if group.id not in joined:
                 group.places = []
             # That places hold one another is no reason to call two groups one.
-            for other in found[1:] if cluster.element else ():
+            for other in found[1:] if cluster.elements else ():
                 merged.append(self._merged(other, group))
                 now = {id_: group if there is other else there for id_, there in now.items()}
                 now[other.id] = group
@@ -280,11 +282,10 @@ class Grouper:
             bar = min(member.anomaly.severity for member in group.members.values())
         # Several clusters of one interval may join the same group.
         group.places += [place for place in cluster.places if place not in group.places]
-        clear = cluster.element
-        if clear is not None and (group.clearest is None or clear.strength > group.clearest.strength):
-            if group.clearest and clear.strength > GROWN * group.clearest.strength:
+        if (clear := strength(cluster.elements)) > strength(group.parts):
+            if group.parts and clear > GROWN * strength(group.parts):
                 group.courses.grow(cluster.scores[0].interval_start)
-            group.elements, group.clearest = cluster.places, clear
+            group.elements, group.parts = cluster.places, cluster.elements
         for score in cluster.scores:
             key = score.measure, score.place
             known = group.members.get(key)
@@ -334,11 +335,12 @@ class Grouper:
         if len(members) > MOST_MEMBERS:
             members = members[:MOST_MEMBERS]
             group.members = {(member.anomaly.measure, member.place): member for member in members}
-        courses, detector, clear = group.courses.of, self.detector, group.clearest
+        courses, detector = group.courses.of, self.detector
         breadth = group.courses.breadth(detector)
-        # One place that is anomalous by itself, and not all there is, needs no leaves to say where it is.
-        alone = len(group.places) == 1 and any(value is not None for value in group.places[0])
-        where = group.elements or (group.places if alone else [])
+        where = group.elements or innermost(group.places)
+        parts = group.parts[:MOST_PLACES]
+        # Measures change by different amounts: the share is that of the clearest of them.
+        share = sum(part.share for part in parts if part.measure == parts[0].measure)
         return AnomalyGroup(
             id=group.id,
             detector=self.detector.name,
@@ -355,8 +357,9 @@ class Grouper:
             reopened=group.reopened,
             localised=bool(where),
             elements=[named(detector.dimensions, place) for place in where[:MOST_PLACES]],
-            share=None if clear is None else round(clear.share, 3),
-            confidence=None if clear is None else round(clear.confidence, 3),
+            share=round(min(1.0, share), 3) if parts else None,
+            confidence=round(max(part.confidence for part in parts), 3) if parts else None,
+            parts=[part.told(detector.dimensions) for part in parts],
             breadth=round(breadth, 3),
             contributions=contributions(detector, courses, group.members),
             relations=relations(
@@ -368,8 +371,9 @@ class Grouper:
     def save(self) -> GrouperState:
         """The state as it is stored."""
         suspects = self._breaches.suspects
+        gatherer, localiser = self._gatherer.save(), self._separator.localiser.save()
         return GrouperState(
-            self.detector.dimensions, self._gatherer.save(), self._open, suspects, self._over, self._following
+            self.detector.dimensions, gatherer, self._open, suspects, self._over, self._following, localiser
         )
 
     def load(self, state: GrouperState) -> None:
@@ -383,7 +387,9 @@ class Grouper:
             self._breaches.suspects = {}
             self._over = []
             for group in self._open:
-                group.places, group.elements = [], []
+                group.places, group.elements, group.parts = [], [], []
+        else:
+            self._separator.localiser.load(state.localiser)
 
 
 def shortened(group: AnomalyGroup) -> AnomalyGroup:

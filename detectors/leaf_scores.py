@@ -6,12 +6,14 @@ usually is, since what all leaves do together at times is no fault of one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
 from detectors.models.base import Column
+from detectors.overlap import level
+from detectors.places import roller
 from detectors.records import IntervalScores, Place
 
 
@@ -25,16 +27,10 @@ class LeafScores(msgspec.Struct):
     #: One standard error of the total, as a share of what is expected of it; 0 where that is not known.
     wobble: float = 0.0
 
-    def in_order(self) -> LeafScores:
-        """The same in the order of places, however they were spread over shards and chunks."""
-        rows = sorted(zip(self.places, self.value, self.expected, self.scale, strict=True))
-        return LeafScores(
-            [row[0] for row in rows],
-            [row[1] for row in rows],
-            [row[2] for row in rows],
-            [row[3] for row in rows],
-            self.wobble,
-        )
+    def selected(self, rows: Sequence[int]) -> LeafScores:
+        """Some of the leaves."""
+        value, expected, scale = ([of[n] for n in rows] for of in (self.value, self.expected, self.scale))
+        return LeafScores([self.places[n] for n in rows], value, expected, scale, self.wobble)
 
     def arrays(self) -> tuple[Column, Column, Column]:
         """Value, expected and scale."""
@@ -64,6 +60,36 @@ def take(leaves: Leaves, scores: IntervalScores) -> None:
             of.value.append(value)
             of.expected.append(expected)
             of.scale.append(scale)
+
+
+def numerators(ratio: LeafScores, denominator: LeafScores) -> LeafScores:
+    """A ratio as its numerator: what came of it, and what was to be expected as the denominator came."""
+    came = dict(zip(denominator.places, denominator.value, strict=True))
+    told = LeafScores(wobble=ratio.wobble)
+    for place, *row in zip(ratio.places, ratio.value, ratio.expected, ratio.scale, strict=True):
+        if of := came.get(place):
+            told.places.append(place)
+            for column, each in zip((told.value, told.expected, told.scale), row, strict=True):
+                column.append(each * of)
+    return told
+
+
+def outside(leaves: Leaves, places: Sequence[Place]) -> Leaves:
+    """The leaves that are in none of some places."""
+    left = {}
+    for measure, of in leaves.items():
+        within = set(inside(of.places, places))
+        left[measure] = of.selected([n for n in range(len(of.places)) if n not in within])
+    return left
+
+
+def inside(leaves: Sequence[Place], places: Sequence[Place]) -> list[int]:
+    """Which leaves are in one of the places, of which there may be very many at few levels."""
+    at: dict[tuple[bool, ...], set[Place]] = {}
+    for place in places:
+        at.setdefault(level(place), set()).add(place)
+    known = [(roller(kept), those) for kept, those in at.items()]
+    return [n for n, leaf in enumerate(leaves) if any(roll(leaf) in those for roll, those in known)]
 
 
 def size(leaves: Mapping[str, LeafScores]) -> int:

@@ -11,7 +11,7 @@ usually is, nothing is localised.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class Element:
     share: float
     #: 0 to 1: how sure it is that this is no general wobble.
     confidence: float
+    #: How clear it is: the square of how many times as unusual it is as such a place ever is.
+    strength: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Localisation:
     #: The part of the change that is in the elements.
     share: float
     confidence: float
+    #: The total, where all is off: what elements there are then are off beside all else.
+    everywhere: Element | None = None
 
     @property
     def localised(self) -> bool:
@@ -64,6 +68,7 @@ class _Found:
     leaves: NDArray[np.bool_]
     direction: float
     chance: float
+    strength: float
 
 
 def localise(actual: Numbers, expected: Numbers, errors: Errors) -> Localisation:
@@ -74,14 +79,16 @@ def localise(actual: Numbers, expected: Numbers, errors: Errors) -> Localisation
         # All is off: that is no place. There may be one that is off beside all others.
         there = expected > 0
         common = float(np.median(actual[there] / expected[there])) if there.any() else 1.0
+        all_of_it = _all(found, actual, expected, errors)
         expected = expected * common
         found = _elements(actual, expected, errors)
+        return replace(_told(found, actual, expected, errors), everywhere=all_of_it)
     return _told(found, actual, expected, errors)
 
 
 def _elements(actual: Numbers, expected: Numbers, errors: Errors) -> list[_Found]:
     levels, usual = errors.levels, errors.usual(ALSO)
-    limits, sure = usual.limits, errors.usual(SURE).limits
+    limits, sure = usual.limits, errors.limits(SURE)
     seen = Unusual(levels, usual, actual, expected)
     found: list[_Found] = []
     is_sure = False
@@ -105,7 +112,8 @@ def _elements(actual: Numbers, expected: Numbers, errors: Errors) -> list[_Found
                 for old in found
                 if not (place.items() <= old.place.items() and old.direction * direction > 0)
             ]
-            found.append(_Found(place, leaves, direction, errors.chance(number, unusual)))
+            chance = errors.chance(number, unusual)
+            found.append(_Found(place, leaves, direction, chance, (unusual / float(limits[number])) ** 2))
         seen.leave_out(leaves)
     return found if is_sure else []
 
@@ -210,9 +218,6 @@ def _narrowed(seen: Unusual, rest: Numbers, level: Level, number: int) -> dict[i
 
 
 def _told(found: list[_Found], actual: Numbers, expected: Numbers, errors: Errors) -> Localisation:
-    # Of one that is guessed nobody can say more than that it may be.
-    surest = 1.0 if errors.intervals >= ENOUGH else 0.5
-    levels = len(errors.levels)
     left = np.ones(len(actual), bool)
     sums: list[tuple[_Found, float, float]] = []
     for one in found:
@@ -220,11 +225,24 @@ def _told(found: list[_Found], actual: Numbers, expected: Numbers, errors: Error
         left &= ~one.leaves
         sums.append((one, float(actual[leaves].sum()), float(expected[leaves].sum())))
     explained = sum(abs(a - e) for _, a, e in sums)
-    whole = explained + abs(float((actual - expected)[left].sum()))
+    whole = max(explained + abs(float((actual - expected)[left].sum())), TINY)
     elements = [
-        Element(one.place, a, e, abs(a - e) / max(whole, TINY), surest * max(0.0, 1 - levels * one.chance))
+        Element(one.place, a, e, abs(a - e) / whole, _confidence(one, errors), one.strength)
         for one, a, e in sums
     ]
     elements.sort(key=lambda element: -element.share)
     confidence = max((element.confidence for element in elements), default=0.0)
     return Localisation(elements, sum(element.share for element in elements), confidence)
+
+
+def _all(found: list[_Found], actual: Numbers, expected: Numbers, errors: Errors) -> Element:
+    """The total, that is as surely off as the surest of what was found."""
+    confidence = max(_confidence(one, errors) for one in found)
+    strength = max(one.strength for one in found)
+    return Element({}, float(actual.sum()), float(expected.sum()), 1.0, confidence, strength)
+
+
+def _confidence(one: _Found, errors: Errors) -> float:
+    # Of one that is guessed nobody can say more than that it may be.
+    surest = 1.0 if errors.intervals >= ENOUGH else 0.5
+    return surest * max(0.0, 1 - len(errors.levels) * one.chance)

@@ -40,6 +40,8 @@ GUESSED = 1.5
 GUESSED_INTERVALS = 24
 GUESSED_LEAST = 0.01
 NEVER = 1e9
+#: With standard errors and without a past: the least error that values are thought to share.
+BEGUN_SHARED = 0.02
 #: By how much more, in logarithms, where one interval has been gauged; less, the more there are.
 FITTED = 2.5
 #: How much more is asked of a level whose places have few leaves each, the more so the more places there are:
@@ -199,6 +201,18 @@ class Errors:
         self._peak_squares = self._peaks**2
         self._gauged = GUESSED_INTERVALS
 
+    def begin(self, expected: Numbers, scale: Numbers, shared: float) -> None:
+        """Without a past, but with standard errors of leaves and of all: as if intervals had shown these."""
+        self._learn_scale(1.0, expected + np.sqrt(MEDIAN_SQUARE) * scale, expected)
+        size = np.maximum(expected, self.usual(ALSO).least)
+        law = np.exp(self._log_scale) * size**self._power
+        self._leaves = np.where(expected > 0, scale**2 / law, 1.0)
+        self._squares = [np.full_like(squares, max(shared, BEGUN_SHARED) ** 2) for squares in self._squares]
+        counts = np.array([level.count for level in self.levels])
+        self._peaks = np.log(np.sqrt(2 * np.log(counts + 1)))
+        self._peak_squares = self._peaks**2
+        self.intervals = self._gauged = ENOUGH
+
     def usual(self, asked: Asked) -> Usual:
         """What is usual, with limits beyond it."""
         means, shared = [], []
@@ -211,10 +225,13 @@ class Errors:
             pooled = _pooled(variance)
             shrunk = (self.intervals * variance + OTHERS * pooled) / (self.intervals + OTHERS)
             shared.append(np.sqrt(np.maximum(shrunk, LEAST**2)))
-        limits = self._limits(asked) if self._gauged else self._no_limits
+        limits = self.limits(asked)
         return Usual(np.exp(self._log_scale), self._power, self._leaves, means, shared, limits)
 
-    def _limits(self, asked: Asked) -> Numbers:
+    def limits(self, asked: Asked) -> Numbers:
+        """Level → how unusual a place of it must be, so that it is not thought to be usual."""
+        if not self._gauged:
+            return self._no_limits
         # Of few intervals, nobody has seen the worst.
         margin = asked.spreads * self._wobbles * self._tails + FITTED / self._gauged
         limits = np.exp(self._peaks + margin)

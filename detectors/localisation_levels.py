@@ -15,8 +15,19 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
-#: With more dimensions than these, places have values for no more than so many of them.
+#: With more dimensions than these, places have values for no more than so many of them, or are leaves.
 MANY, DEEPEST = 6, 3
+
+
+def combined(dimensions: int) -> Iterator[tuple[int, ...]]:
+    """Which dimensions are looked at together, few first.
+
+    >>> list(combined(3))
+    [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+    """
+    every = range(dimensions)
+    depths = range(1, dimensions + 1) if dimensions <= MANY else (*range(1, DEEPEST + 1), dimensions)
+    return (chosen for depth in depths for chosen in combinations(every, depth))
 
 
 @dataclass(frozen=True)
@@ -44,17 +55,15 @@ class Levels:
     def __init__(self, codes: Codes) -> None:
         self.codes = codes
         dimensions = codes.shape[1]
-        deepest = dimensions if dimensions <= MANY else DEEPEST
         self.singles = [
             Level((n,), np.ascontiguousarray(codes[:, n]), int(codes[:, n].max()) + 1)
             for n in range(dimensions)
         ]
-        combined = (
-            self._combined(chosen)
-            for depth in range(2, deepest + 1)
-            for chosen in combinations(range(dimensions), depth)
-        )
-        self._levels = {level.dimensions: level for level in (*self.singles, *combined)}
+        singles = {level.dimensions: level for level in self.singles}
+        self._levels = {
+            chosen: singles[chosen] if len(chosen) == 1 else self._combined(chosen)
+            for chosen in combined(dimensions)
+        }
 
     def __len__(self) -> int:
         return len(self._levels)

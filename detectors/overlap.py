@@ -54,6 +54,16 @@ def nested(place: Place, other: Place) -> bool:
     return all(a is None or a == b for a, b in pairs) or all(b is None or a == b for a, b in pairs)
 
 
+def innermost(places: Sequence[Place]) -> list[Place]:
+    """The place that all others hold, if there is one, and not all there is.
+
+    >>> innermost([(None, None), ("web", "DE"), ("web", None)]), innermost([("web", None), ("app", None)])
+    ([('web', 'DE')], [])
+    """
+    finest = max(places, key=lambda place: sum(level(place)), default=())
+    return [finest] if any(level(finest)) and all(nested(place, finest) for place in places) else []
+
+
 class Overlap:
     """Which of the places at some levels hold which.
 

@@ -256,10 +256,24 @@ class Relation(msgspec.Struct, frozen=True):
     measure: str
     #: `related`: they are off together, and which of them causes the other is not known.
     role: Role
-    #: How much of the effect the cause explains, 0 to 100; None where that is not known.
+    #: How much of the effect the cause explains, 0 to 100, of the cause that of all effects on average; None
+    #: where that is not known.
     share: int | None = None
     #: After how many intervals it followed.
     lag: int = 0
+
+
+class Part(msgspec.Struct, frozen=True):
+    """What is at one element of a group."""
+
+    element: dict[str, str]
+    #: Of which measure; of a ratio it is the numerator that is told, and what was to be expected of it.
+    measure: str
+    actual: float
+    expected: float
+    #: 0 to 1: how much of the change of the measure is there, and how sure it is that it is off.
+    share: float
+    confidence: float
 
 
 class AnomalyGroup(msgspec.Struct, frozen=True):
@@ -295,6 +309,8 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     #: 0 to 1: how much of the change of its measure is in these, and how sure it is that they are off.
     share: float | None = None
     confidence: float | None = None
+    #: Each of them by itself.
+    parts: list[Part] = []
     #: 0 to 1: how much of the detector is in it.
     breadth: float = 0.0
     #: What contributed to it, by measure.
@@ -338,6 +354,7 @@ class Alert(msgspec.Struct, frozen=True):
     localised: bool = False
     elements: list[dict[str, str]] = []
     share: float | None = None
+    parts: list[Part] = []
     breadth: float = 0.0
     contributions: list[Contribution] = []
     relations: list[Relation] = []

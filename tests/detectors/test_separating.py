@@ -75,7 +75,7 @@ def test_what_has_no_value_belongs_to_the_fault_that_it_shares_events_with() -> 
 def test_where_leaves_say_nothing_places_that_hold_one_another_belong_together() -> None:
     (cluster,) = separated({**off("orders", TOTAL, ("web", None), ("app", None))})
 
-    assert (len(cluster.scores), cluster.element) == (3, None)
+    assert (len(cluster.scores), cluster.elements) == (3, [])
 
 
 def test_without_dimensions_there_is_nothing_to_tell_apart_and_causes_are_found_all_the_same() -> None:
@@ -89,7 +89,7 @@ def test_without_dimensions_there_is_nothing_to_tell_apart_and_causes_are_found_
     (group,) = shop.group(msgspec.structs.replace(scores("12:00", rows), dimensions=()))
 
     assert [(r.measure, r.role, r.share) for r in group.relations] == [
-        ("views", "cause", None),
+        ("views", "cause", 100),
         ("orders", "effect", 100),
     ]
     assert (group.localised, group.elements, group.totals) == (
