@@ -18,10 +18,14 @@ from detectors.words import duration_in_words
 def asked_in_words(rule: AlertRule) -> list[str]:
     """What a rule asks for besides severity, and when it tells of it.
 
-    >>> asked_in_words(AlertRule("page", "shop", minimum_series=3, quiet_hours=["22:00-07:00"]))
-    ['at least 3 series', 'quiet 22:00-07:00']
+    >>> asked_in_words(AlertRule("page", "shop", measures=["orders"], minimum_series=3))
+    ['only orders', 'at least 3 series']
     """
     said = []
+    if rule.measures:
+        said.append(f"only {', '.join(rule.measures)}")
+    if rule.where:
+        said.append(f"where {', '.join(rule.where)} matches")
     if rule.minimum_series > 1:
         said.append(f"at least {rule.minimum_series} series")
     if rule.when is not None:

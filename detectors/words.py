@@ -92,13 +92,13 @@ def elements_in_words(elements: Sequence[Mapping[str, str]], share: float | None
     """Where an incident is.
 
     >>> elements_in_words([{"platform": "web"}, {"marketplace": "DE"}], 0.82)
-    'all of it on web and in DE (82 % of the change)'
+    'on web and in DE (82 % of the change)'
     >>> elements_in_words([{}], None)
-    'all of it everywhere'
+    'everywhere'
     """
     where = " and ".join(place_in_words(element).strip() or "everywhere" for element in elements[:3])
     more = f" and at {len(elements) - 3} more places" if len(elements) > 3 else ""
-    return f"all of it {where}{more}" + (
+    return f"{where}{more}" + (
         "" if share is None else f" ({share:.0%} of the change)".replace("%", " %")
     )
 

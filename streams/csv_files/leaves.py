@@ -21,6 +21,8 @@ from streams.formats.decoding import excerpt
 
 #: Leaves in all intervals: more would not fit into memory.
 MOST_CELLS = 100_000_000
+#: Beyond this a number is none: squares and sums of such could not be held.
+LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def read_leaves(
         TableError: a column is not there, is no number or no time anywhere, or there are too many leaves.
     """
     read = [tuple(_numbers(table, *named) for named in _named(pair)) for pair in pairs]
-    usable = np.all([np.isfinite(column) for pair in read for column in pair], axis=0)
+    usable = np.all([np.abs(column) <= LARGEST for pair in read for column in pair], axis=0)
     if not usable.any():
         message = f"{table.name}: no row has a number in every column that is named"
         raise TableError(message)

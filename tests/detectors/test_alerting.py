@@ -359,7 +359,7 @@ def test_an_alert_says_where_it_is_and_what_it_began_with() -> None:
 
     (alert,) = tell(Alerter(SHOP, [RULE]), group(anomaly(), **where, **began))
 
-    assert alert.summary.endswith("severity 97; all of it in DE (88 % of the change); it began with views")
+    assert alert.summary.endswith("severity 97; in DE (88 % of the change); it began with views")
     assert (alert.localised, alert.elements, alert.share) == (True, [{"marketplace": "DE"}], 0.876)
 
 

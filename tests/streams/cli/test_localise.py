@@ -107,11 +107,13 @@ def test_rows_in_any_order_and_leaves_in_pieces_say_the_same(tmp_path: Path) -> 
 def test_a_row_without_a_number_is_named_and_passed_over(tmp_path: Path) -> None:
     path = written(tmp_path / "leaves.csv", {"FR": 0.5}, {})
     path.write_text(
-        path.read_text(encoding="utf-8") + "2026-03-02 00:00,app,DE,chrome,,3,,\n", encoding="utf-8"
+        path.read_text(encoding="utf-8")
+        + "2026-03-02 00:00,app,DE,chrome,,3,,\n2026-03-02 00:00,app,DE,edge,1e308,3,,\n",
+        encoding="utf-8",
     )
     result = run(path, *VIEWS, *TIMED)
 
-    assert "1 row without a number passed over: lines 602" in result.stderr
+    assert "2 rows without a number passed over: lines 602, 603" in result.stderr
     assert json.loads(result.stdout)["elements"] == [{"country": "FR"}]
 
 

@@ -43,7 +43,7 @@ def test_a_page_says_all_that_is_known() -> None:
     (page,) = FORMS["long"](notice())
     for said in (
         "When: 2026-03-02 12:00 to 2026-03-02 12:05 UTC (5 min)",
-        "all of it in DE on web (82 % of the change)",
+        "in DE on web (82 % of the change)",
         "orders by marketplace: DE 73 %, FR 27 %",
         "views began it",
         "orders follows from views, 80 % of it, 1 interval later",
