@@ -98,9 +98,8 @@ def elements_in_words(elements: Sequence[Mapping[str, str]], share: float | None
     """
     where = " and ".join(place_in_words(element).strip() or "everywhere" for element in elements[:3])
     more = f" and at {len(elements) - 3} more places" if len(elements) > 3 else ""
-    return f"{where}{more}" + (
-        "" if share is None else f" ({share:.0%} of the change)".replace("%", " %")
-    )
+    of = "" if share is None else f" ({100 * share:.0f} % of the change)"
+    return f"{where}{more}{of}"
 
 
 def rarity_in_words(severity: float, interval: timedelta) -> str:

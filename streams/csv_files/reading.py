@@ -93,7 +93,7 @@ def read_table(path: Path) -> Table:
     names = everything[0].cells if everything and _is_header(everything[0]) else []
     rows = everything[1:] if names else everything
     if not rows:
-        message = f"{name}: there are no rows of values in it"
+        message = f"{name}: there are no rows in it"
         raise TableError(message)
     width = max(len(row.cells) for row in rows[:SAMPLE])
     columns = [*names, *(f"column {n}" for n in range(len(names) + 1, width + 1))]
