@@ -53,7 +53,7 @@ def test_broker_is_a_kafka_of_version_4_and_keeps_its_data_over_a_restart(tmp_pa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux does it")
-def test_broker_does_not_outlive_a_program_that_is_killed(tmp_path: Path) -> None:
+def test_a_directory_is_one_brokers_until_the_program_that_started_it_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys, time; from pathlib import Path; from streams.broker import Broker\n"
         "broker = Broker(Path(sys.argv[1])); broker.start(); print(broker.pid, flush=True); time.sleep(60)"
@@ -64,6 +64,10 @@ def test_broker_does_not_outlive_a_program_that_is_killed(tmp_path: Path) -> Non
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         assert not gone(pid)
+        second = Broker(tmp_path)
+        with pytest.raises(BrokerError, match="another broker uses"):
+            second.start()
+        assert second.pid is None
         parent.kill()
     deadline = time.monotonic() + 60
     while not gone(pid) and time.monotonic() < deadline:
@@ -81,14 +85,6 @@ def test_a_taken_port_is_named_in_one_sentence(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
         with pytest.raises(BrokerError, match=f"port {port} of 127.0.0.1 is taken: stop what listens there"):
             Broker(tmp_path, port).start()
-
-
-def test_two_brokers_on_one_directory_are_refused(tmp_path: Path) -> None:
-    with Broker(tmp_path):
-        second = Broker(tmp_path)
-        with pytest.raises(BrokerError, match="another broker uses"):
-            second.start()
-        assert second.pid is None
 
 
 def test_a_missing_java_is_one_sentence_with_both_ways_out(
