@@ -16,6 +16,8 @@ from detectors.records import JOINT, Relation, Role
 
 #: A measure is as another one makes it: so many standard errors from that at most, or such a share of itself.
 AS_GIVEN, ABOUT = 2.5, 0.3
+#: A cause explains so much of its effect, 0 to 100.
+MOST = 50
 #: A cause may be seen so many intervals later than its effect.
 LATEST = 1
 
@@ -58,9 +60,9 @@ def relations(
             effects = [share for m, (_, share) in caused.items() if _root(m, caused) == first]
             # That a ratio follows says nothing against others that may have begun it at the same time.
             alone = all(of[m].began > of[first].began for m in likely if m != first)
-            is_cause = any(share is not None for share in effects) or (alone and effects)
-            role: Role = "cause" if is_cause else "related"
-            told.append(Relation(measure, role))
+            known = [share for share in effects if share is not None]
+            role: Role = "cause" if known or (alone and effects) else "related"
+            told.append(Relation(measure, role, round(sum(known) / len(known)) if known else None))
         elif _root(measure, caused) == first:
             told.append(Relation(measure, "effect", caused[measure][1], lag))
         else:
@@ -96,7 +98,13 @@ def _causes(
         off = abs(mine.shift - theirs.shift)
         fits = off <= AS_GIVEN * error or off <= ABOUT * abs(mine.shift)
         late = theirs.began > mine.began + LATEST * detector.interval
-        if share and fits and not late and _is_before(detector, cause, measure, followed):
+        if (
+            share is not None
+            and share >= MOST
+            and fits
+            and not late
+            and _is_before(detector, cause, measure, followed)
+        ):
             given.append((off, cause, share))
         lead = courses.onset.lead(cause, measure)
         if lead is not None and not _is_before(detector, measure, cause, followed):

@@ -37,7 +37,7 @@ def told(primary: str = "orders", **of: Course) -> list[tuple[str, str, int | No
 
 def test_what_falls_as_much_as_what_is_before_it_in_the_funnel_is_its_effect() -> None:
     assert told(views=course(-0.5), orders=course(-0.48, after=2)) == [
-        ("views", "cause", None, 0),
+        ("views", "cause", 100, 0),
         ("orders", "effect", 100, 2),
     ]
 
@@ -65,7 +65,7 @@ def test_a_ratio_is_the_effect_of_the_part_that_is_off_the_most() -> None:
 def test_causes_are_followed_to_the_first_of_them() -> None:
     whole = told(views=course(-0.5), carts=course(-0.5), orders=course(-0.5), conversion=course(0.3))
 
-    assert whole[0] == ("views", "cause", None, 0)
+    assert whole[0] == ("views", "cause", 100, 0)
     assert [(measure, role) for measure, role, _, _ in whole[1:]] == [
         ("carts", "effect"),
         ("orders", "effect"),
@@ -94,7 +94,7 @@ def test_what_follows_another_when_all_is_well_is_its_effect() -> None:
 def test_a_declared_funnel_is_believed_before_what_was_learnt() -> None:
     of, learnt = {"views": course(-0.5), "orders": course(-0.48)}, {"views": ["orders"]}
 
-    assert relations(SHOP, Courses(of), "views", learnt)[0] == Relation("views", "cause")
+    assert relations(SHOP, Courses(of), "views", learnt)[0] == Relation("views", "cause", 100)
 
 
 def test_what_is_hardly_off_causes_nothing() -> None:
@@ -135,6 +135,18 @@ def test_what_is_off_while_another_is_still_well_leads(
     assert second.lag == (lead or 0)
 
 
+def test_what_explains_little_of_another_is_no_cause_of_it() -> None:
+    # Their errors are so large that both may well be off by as much.
+    assert all(
+        role == "related"
+        for _, role, _, _ in told(views=course(-0.2, weight=200), orders=course(-0.45, weight=60))
+    )
+
+
+def test_a_cause_explains_of_its_effects_what_it_does_on_average() -> None:
+    assert told(views=course(-0.4), carts=course(-0.4), orders=course(-0.5))[0] == ("views", "cause", 90, 0)
+
+
 def test_a_lead_says_nothing_against_a_funnel() -> None:
     onset = Onset({"orders": [DOWN, DOWN], "views": [WELL, DOWN]}, 2)
 
@@ -146,9 +158,9 @@ def test_a_lead_says_nothing_against_a_funnel() -> None:
 def test_a_ratio_may_cause_what_follows_it_while_none_of_its_parts_is_off() -> None:
     of, learnt = {"conversion": course(-0.5), "revenue": course(-0.48)}, {"revenue": ["conversion"]}
 
-    assert relations(SHOP, Courses(of), "revenue", learnt)[0] == Relation("conversion", "cause")
+    assert relations(SHOP, Courses(of), "revenue", learnt)[0] == Relation("conversion", "cause", 100)
     of["orders"] = course(-0.5)
-    assert Relation("conversion", "cause") not in relations(SHOP, Courses(of), "revenue", learnt)
+    assert Relation("conversion", "cause", 100) not in relations(SHOP, Courses(of), "revenue", learnt)
 
 
 def test_the_first_intervals_tell_of_measures_that_join_a_group_later() -> None:
