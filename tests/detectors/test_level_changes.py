@@ -4,13 +4,18 @@ import random
 from collections.abc import Iterator
 from datetime import timedelta
 
+import msgspec
 import pytest
 
+from detectors import state
+from detectors.blocks import Table
 from detectors.config import AlertRule, Detector, Measure
 from detectors.grouping import Grouper
-from detectors.records import Interval, IntervalScores, Place, Score, utc
-from detectors.scorer import Scorer
+from detectors.holding import Holds
+from detectors.records import Interval, IntervalScores, LevelChange, Place, Score, utc
+from detectors.scorer import Scorer, ScorerState
 from detectors.words import anomaly_in_words
+from tests.detectors import builders
 from tests.detectors.builders import MONDAY, detector
 
 HOUR = 3_600_000
@@ -38,8 +43,19 @@ def intervals(hours: int, share: float) -> Iterator[Interval]:
         )
 
 
-def scored(scorer: Scorer, hours: int, share: float) -> list[IntervalScores]:
-    return [scorer.score(interval) for interval in intervals(hours, share)]
+def restarted(scorer: Scorer) -> Scorer:
+    head, blocks = scorer.save()
+    again = Scorer(scorer.detector)
+    assert again.load(state.decode(state.encode(head), ScorerState), list(blocks)) == {}
+    return again
+
+
+def scored(scorer: Scorer, hours: int, share: float) -> Iterator[IntervalScores]:
+    for hour, interval in enumerate(intervals(hours, share)):
+        yield scorer.score(interval)
+        if hour == AT + 5:
+            # What is found was heard on both sides of a restart.
+            scorer = restarted(scorer)
 
 
 def changes(told: list[IntervalScores], place: Place) -> list[Score]:
@@ -50,7 +66,7 @@ def changes(told: list[IntervalScores], place: Place) -> list[Score]:
 
 @pytest.fixture(scope="module")
 def told() -> list[IntervalScores]:
-    return scored(Scorer(shop()), AT + 48, 0.1)
+    return list(scored(Scorer(shop()), AT + 48, 0.1))
 
 
 def test_a_small_change_that_no_single_value_tells_of_is_found_by_itself(told: list[IntervalScores]) -> None:
@@ -73,3 +89,23 @@ def test_it_opens_a_group_that_ends_as_the_new_normal(told: list[IntervalScores]
     assert closed.reason == "new_normal"
     assert closed.primary.direction == "above"
     assert "orders on app: the level has changed to about" in anomaly_in_words(closed.primary)
+
+
+@pytest.mark.parametrize(
+    ("rule", "holds"), [({"direction": "below"}, "direction"), ({"minimum_change": 50}, "minimum_change")]
+)
+def test_rules_of_a_measure_hold_it_back_by_how_far_the_level_went(
+    rule: dict[str, object], holds: str
+) -> None:
+    held = Holds(shop(**rule)).of(Table.of(1, 1), [0], {0: LevelChange(140.0, 155.0, MONDAY)})
+    assert held == {0: holds}
+
+
+def test_it_needs_no_more_intervals_to_be_believed() -> None:
+    grouper = Grouper(shop(breaches=(3, 5)), [AlertRule("page", "shop", severity_threshold=70)])
+    change = LevelChange(140.0, 155.0, MONDAY)
+    scores = builders.scores("12:00", {("orders", ("app",)): {"severity": 75.0}})
+    (group,) = grouper.group(
+        msgspec.structs.replace(scores, dimensions=("platform",), level_changes={0: change})
+    )
+    assert group.primary.level_change == change
