@@ -90,6 +90,8 @@ async def test_each_sink_is_told_in_order_and_goes_on_where_it_was(
         tell(closed())
         async with notifying(configuration(sinks), settings):
             assert await received(slow, 4) == ["OPENED", "OPENED", "UPDATED", "CLOSED"]
+            # What came but was not confirmed comes again, and can be known by its key.
+            assert len({one.headers["Idempotency-Key"] for one in slow.received}) == 3
             assert await received(quick, 3) == ["OPENED", "UPDATED", "CLOSED"]
             (letter,) = await asyncio.to_thread(
                 read_all, f"{settings.prefix}.dead-letters", until_idle=120.0, count=1
