@@ -2,6 +2,6 @@
 
 No clock, no network, no logger: time arrives in records, results are returned. Read the files in
 flow order: records, config, loading, places, filters, aggregation, sketches, loop, intervals, clock,
-leaves, folding, merging, closing, models, severity, silence, admission, blocks, joints, scorer, chunks,
-gathering, overlap, grouping, alerting, words, detection.
+leaves, folding, merging, closing, models, severity, silence, admission, blocks, joints,
+level_changes, scorer, chunks, gathering, overlap, grouping, alerting, words, detection.
 """
