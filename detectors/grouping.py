@@ -8,8 +8,8 @@ rule, takes in lesser ones around it, and closes after a few quiet intervals.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence, Set
-from datetime import datetime
+from collections.abc import Sequence, Set
+from datetime import datetime, timedelta
 from typing import Literal
 
 import msgspec
@@ -38,6 +38,8 @@ MOST_PLACES = 20
 #: While what it is called after stays where it was at its worst, a group is not over: a forecast that
 #: has got used to an outage does not end it. After so many intervals that is the new normal.
 HELD_FOR = 24
+#: A band is one of its hour: later, the day takes through it what is well.
+BAND_HOLDS_FOR = timedelta(hours=2)
 #: What comes back within so many intervals of its end is the same incident.
 COOL_DOWN = 6
 #: How much severer a group is that has all of its detector in it.
@@ -97,6 +99,7 @@ class Grouper:
         self._bars = Bars(detector, rules)
         self._breaches = Breaches(detector)
         self._coarsest = detector.monitored[0]
+        self._band_holds_for = BAND_HOLDS_FOR // detector.interval
         self._gatherer = Gatherer(detector, self._bars)
         self._separator = Separator(detector)
         self._open: list[OpenGroup] = []
@@ -185,7 +188,7 @@ class Grouper:
                 group.quiet = group.held = 0
                 measures = {measure for measure, _ in group.members}
                 group.courses.go_on(interval.start, group.places, measures, leaves, self.detector)
-            elif group.held < HELD_FOR and self._is_still_off(group, interval.values):
+            elif group.held < HELD_FOR and self._is_still_off(group, interval):
                 group.quiet, group.held, group.end = 0, group.held + 1, interval.end
             else:
                 group.quiet += 1
@@ -298,11 +301,18 @@ class Grouper:
                     self.joined.append(member.anomaly)
         return news
 
-    def _is_still_off(self, group: OpenGroup, values: Mapping[SeriesKey, float | None]) -> bool:
-        """Whether the series it is called after is still outside the band that its worst interval had."""
+    def _is_still_off(self, group: OpenGroup, interval: Gathered) -> bool:
+        """Whether the series it is called after is still outside the band that its worst interval had.
+
+        After two hours, that it is not where the last days would have it either is asked as well.
+        """
         primary = group.primary.anomaly
         key = primary.measure, group.primary.place
+        sided = primary.direction in {"above", "below"}
+        if sided and group.held >= self._band_holds_for and interval.off.get(key) != primary.direction:
+            return False
         # A place that is forgotten is off no more.
+        values = interval.values
         return key in values and is_still_off(primary.direction, primary.lower, primary.upper, values[key])
 
     def _ending(self, group: OpenGroup, interval: Gathered) -> Ending:
@@ -313,7 +323,7 @@ class Grouper:
         side = interval.off.get((primary.measure, group.primary.place))
         lasted = group.end - group.start >= NORMAL_AFTER * self.detector.interval
         stays = lasted and side == primary.direction
-        return "new_normal" if stays or self._is_still_off(group, interval.values) else "over"
+        return "new_normal" if stays or self._is_still_off(group, interval) else "over"
 
     def _rank(self, member: Member) -> tuple[float, ...]:
         anomaly = member.anomaly

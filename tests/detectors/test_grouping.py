@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
@@ -465,6 +466,27 @@ def test_an_outage_that_the_forecast_has_got_used_to_is_not_over() -> None:
 
     assert (over.status, over.reason) == ("closed", "over")
     assert over.end == falling(19, 6.0).interval_end
+
+
+def test_the_night_does_not_hold_open_what_was_wrong_in_the_evening() -> None:
+    shop = grouper(70, shop=msgspec.structs.replace(SHOP, interval=timedelta(hours=1)))
+    shop.group(scores("12:00", {("orders", WEB_DE): OUTAGE}))
+    # So few orders are ordinary now, and will be until the morning.
+    told = [group for minute in range(1, 10) for group in shop.group(falling(minute, 60.0))]
+    assert [(group.reason, group.revision) for group in told] == [("over", 2)]
+    assert told[0].end == falling(2, 60.0).interval_end
+
+
+def test_what_is_not_where_the_last_days_would_have_it_holds_a_group_longer() -> None:
+    shop = grouper(70, shop=msgspec.structs.replace(SHOP, interval=timedelta(hours=1)))
+    shop.group(scores("12:00", {("orders", WEB_DE): OUTAGE}))
+    lasting = [
+        msgspec.structs.replace(falling(minute, 60.0), off={0: "below"}) for minute in range(1, HELD_FOR + 3)
+    ]
+    told = [group for each in lasting for group in shop.group(each)]
+    assert [(group.reason, group.end) for group in told] == [
+        ("new_normal", lasting[HELD_FOR - 1].interval_end)
+    ]
 
 
 def test_an_outage_without_end_becomes_the_new_normal() -> None:
