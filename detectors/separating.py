@@ -60,7 +60,8 @@ class Separator:
             if name in leaves and self._is_taught(number, n, len(leaves[name].places))
         ]
         if taught and len(self._levels) > 1:
-            well = outside(leaves, wrong) if wrong else leaves
+            # Denominators stay whole: they are only read where there is a numerator.
+            well = leaves | outside({name: leaves[name] for name in taught}, wrong) if wrong else leaves
             for name in taught:
                 self.localiser.learn(name, well)
 

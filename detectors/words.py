@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from detectors.bars import HIGHEST
 from detectors.config import Fill, Measure
-from detectors.records import Anomaly
+from detectors.records import Anomaly, Part
 from detectors.severity import DECADE, ONCE_A_WEEK
 
 #: Dimensions that people say with a preposition; any other is named.
@@ -100,6 +100,17 @@ def elements_in_words(elements: Sequence[Mapping[str, str]], share: float | None
     more = f" and at {len(elements) - 3} more places" if len(elements) > 3 else ""
     of = "" if share is None else f" ({100 * share:.0f} % of the change)"
     return f"{where}{more}{of}"
+
+
+def part_in_words(part: Part) -> str:
+    """What is at one element of an incident.
+
+    >>> part_in_words(Part({"platform": "web"}, "orders", 40.0, 100.0, 0.82, 0.974))
+    'on web: orders 40, expected 100, share 82 %, confidence 0.97'
+    """
+    where = place_in_words(part.element).strip() or "everywhere"
+    came = f"{part.measure} {number(part.actual)}, expected {number(part.expected)}"
+    return f"{where}: {came}, share {100 * part.share:.0f} %, confidence {part.confidence:.2f}"
 
 
 def rarity_in_words(severity: float, interval: timedelta) -> str:

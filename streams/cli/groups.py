@@ -111,6 +111,8 @@ def _status(group: AnomalyGroup) -> str:
 
 def _parts(group: AnomalyGroup, said: Sequence[Verdict]) -> Iterator[Table]:
     yield _head(group)
+    if group.parts:
+        yield _places(group)
     yield _members(group)
     if group.contributions:
         yield _matrix(group)
@@ -147,6 +149,17 @@ def _where(group: AnomalyGroup) -> str:
     share = "" if group.share is None else f", {group.share:.0%} of the change"
     sure = "" if group.confidence is None else f", confidence {group.confidence:.2f}"
     return said + share + sure
+
+
+def _places(group: AnomalyGroup) -> Table:
+    table = Table(title="Where", title_justify="left", box=None, pad_edge=False)
+    for column in ("element", "measure", "actual", "expected", "share", "confidence"):
+        table.add_column(column, justify="left" if column in {"element", "measure"} else "right")
+    for part in group.parts:
+        element = ", ".join(f"{name} {plain(value)}" for name, value in part.element.items()) or "everywhere"
+        share, sure = f"{100 * part.share:.0f} %", f"{part.confidence:.2f}"
+        table.add_row(Text(element), part.measure, number(part.actual), number(part.expected), share, sure)
+    return table
 
 
 def _signed(total: float) -> str:

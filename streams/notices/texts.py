@@ -12,6 +12,7 @@ from detectors.words import (
     elements_in_words,
     many,
     number,
+    part_in_words,
     plain,
 )
 from streams.notices.notice import Notice
@@ -91,7 +92,7 @@ def _facts(notice: Notice, link: bool = True) -> Iterator[str]:
 def sections(alert: Alert) -> Iterator[tuple[str, list[str]]]:
     """What a page says under a title each; what there is nothing to say of is left out."""
     if alert.localised:
-        yield "Where", [elements_in_words(alert.elements, alert.share)]
+        yield "Where", [elements_in_words(alert.elements, alert.share), *map(part_in_words, alert.parts)]
     elif alert.contributions:
         yield "Where", ["not localised: no place is more unusual than one always is"]
     shares = [

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from detectors import state
@@ -156,6 +157,45 @@ def test_a_fault_between_monitored_levels_is_one() -> None:
         {"DE": 100},
     )
     assert orders.shares["device"] == {"a": 25, "b": 25, "c": 25, "d": 25}
+
+
+def test_of_each_element_it_is_told_how_much_of_the_change_it_is_and_how_sure() -> None:
+    (group,) = grouper(70).group(scores("12:00", leaves(web_de=10.0)))
+
+    (part,) = group.parts
+    assert (part.element, part.measure) == (group.elements[0], "orders")
+    assert (part.actual, part.expected) == (10.0, 100.0)
+    # The others are one above what was expected, each.
+    assert part.share == group.share == round(90 / 95, 3)
+    assert part.confidence == group.confidence
+    assert part.confidence > 0.9
+
+
+def markets(*values: float) -> dict[tuple[str, Place], Any]:
+    """All of a market is off alike, on each of three platforms."""
+    return {
+        ("orders", (platform, market)): {"value": value, "scale": 10.0}
+        for platform in ("web", "app", "tv")
+        for market, value in zip(("DE", "FR", "UK"), values, strict=True)
+    }
+
+
+def test_what_leaves_are_usually_off_by_is_learnt_and_then_not_localised() -> None:
+    taught, chance = grouper(70), np.random.default_rng(1)
+    for minute in range(40):
+        taught.group(scores(ms("12:00") + minute * MINUTE, markets(*chance.normal(100, 25, 3).tolist())))
+    now = scores(
+        ms("12:00") + 40 * MINUTE,
+        {
+            **markets(104.0, 60.0, 97.0),
+            ("orders", (None, "FR")): {"severity": 90.0, "value": 180.0, "expected": 300.0},
+        },
+    )
+
+    (guess,), (answer,) = grouper(70).group(now), reloaded(taught, 70.0).group(now)
+
+    assert guess.elements[0] == {"marketplace": "FR"}
+    assert (answer.parts, answer.share, answer.confidence) == ([], None, None)
 
 
 def test_two_faults_that_share_no_events_are_two_groups() -> None:
