@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import ClientSession, web
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from detectors.config import Config
 from detectors.records import Alert
@@ -45,6 +46,22 @@ async def received(receiver: Receiver, count: int) -> list[str]:
     return [one.json["kind"] for one in receiver.received]
 
 
+async def left_by_another_topic(settings: Settings, sink: str) -> None:
+    """Say that a sink was told of alerts that are not there."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap, group_id=f"{settings.group}.notify.{sink}"
+    )
+    await consumer.start()
+    try:
+        partitions = [
+            TopicPartition(f"{settings.prefix}.alerts", number) for number in range(settings.partitions)
+        ]
+        consumer.assign(partitions)
+        await consumer.commit(dict.fromkeys(partitions, 1_000))
+    finally:
+        await consumer.stop()
+
+
 async def test_a_secret_that_is_not_there_is_told_at_once(settings: Settings) -> None:
     config = configuration({"chat": Slack(url="env:NO_SUCH_VARIABLE")})
     with pytest.raises(SettingsError, match="NO_SUCH_VARIABLE"):
@@ -77,8 +94,9 @@ async def test_each_sink_is_told_in_order_and_goes_on_where_it_was(
             for name, receiver in {"slow": slow, "quick": quick}.items()
         }
         slow.answers = [web.Response(status=503, headers={"Retry-After": "600"})]
-        # A new sink is told of what was published just before.
+        # A new sink is told of what was published just before; one of a topic that was made anew is new.
         tell(alert(), updated())
+        await left_by_another_topic(settings, "quick")
         async with notifying(configuration(sinks), settings) as where, ClientSession() as session:
             assert await received(quick, 2) == ["OPENED", "UPDATED"]
             assert await received(slow, 1) == ["OPENED"]
