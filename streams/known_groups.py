@@ -9,7 +9,6 @@ import msgspec
 from kafka import KafkaConsumer
 
 from detectors.feedback import Said, Verdict
-from detectors.places import series_of
 from detectors.records import AnomalyGroup
 from streams.clients import reader
 from streams.errors import GroupError
@@ -51,18 +50,6 @@ def standing(said: Iterable[Said]) -> list[Said]:
 def verdicts(said: Iterable[Said], group: AnomalyGroup) -> list[Verdict]:
     """What was said of a group."""
     return [each for each in said if isinstance(each, Verdict) and each.group == group.id]
-
-
-def series(asked: str) -> tuple[str, dict[str, str]]:
-    """The measure and the place of a series that someone asks for.
-
-    Raises:
-        GroupError: it is no series.
-    """
-    try:
-        return series_of(asked)
-    except ValueError as error:
-        raise GroupError(str(error)) from error
 
 
 def in_file(path: Path) -> Groups:
