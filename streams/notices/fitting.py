@@ -35,6 +35,7 @@ def _brief(notice: Notice, most: int) -> Notice:
         members=_first(notice.alert.members, most),
         leaves=_first(notice.alert.leaves, most),
         elements=notice.alert.elements[:most],
+        parts=notice.alert.parts[:most],
         contributions=[_largest(contribution, most) for contribution in notice.alert.contributions],
     )
     return notice._replace(alert=alert)

@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from detectors.records import Contribution
+from detectors.records import Contribution, Part
 from detectors.sinks import Form
 from streams.notices import FORMS, encode
 from streams.notices.fitting import fitting
@@ -30,7 +30,8 @@ def test_whatever_strangers_send_a_message_fits(form: Form) -> None:
         anomaly(("orders", "views")[number % 2], 12.0, **dict.fromkeys(DIMENSIONS, f"{LONG}{number}"))
         for number in range(40)
     ]
-    hostile = notice(alert(members=members[:20], leaves=members[20:], contributions=vast()))
+    parts = [Part(member.dimensions, "orders", 12.0, 240.0, 0.9, 0.9) for member in members]
+    hostile = notice(alert(members=members[:20], leaves=members[20:], contributions=vast(), parts=parts))
     messages = fitting(form, hostile, LIMIT)
     assert len(messages) == len(FORMS[form](hostile))
     assert max(map(len, messages)) <= LIMIT
