@@ -20,6 +20,7 @@ from tests.streams.truth import (
     published,
     send,
     traffic,
+    truth,
     wait_for,
 )
 from tests.streams.worker import RunningWorker, running_worker
@@ -122,7 +123,7 @@ def test_another_number_of_shards_begins_with_an_interval(
         wait_for(read_all, f"{prefix}.scores", IntervalScores, 30 * before)
         assert worker.terminate() == 0
 
-    last = max(scores.interval_start for scores in backtested(configuration(topic), records)[IntervalScores])
+    last = max(scores.interval_start for scores in truth()[IntervalScores])
     with running_worker(sharded(configuration(topic), after), settings) as worker:
         send(producer, topic, iter(records[half:]))
         until = time.monotonic() + SECONDS
