@@ -113,6 +113,15 @@ def part_in_words(part: Part) -> str:
     return f"{where}: {came}, share {100 * part.share:.0f} %, confidence {part.confidence:.2f}"
 
 
+def extent_in_words(series: int, breadth: float) -> str:
+    """How much of a detector an incident is.
+
+    >>> extent_in_words(1, 0.0), extent_in_words(3_200, 0.254)
+    ('1 series', '3,200 series, 25 % of the detector')
+    """
+    return f"{series:,} series" + (f", {100 * breadth:.0f} % of the detector" if breadth >= 0.005 else "")
+
+
 def rarity_in_words(severity: float, interval: timedelta) -> str:
     """How unusual a severity is: how often a series that is well shows it.
 

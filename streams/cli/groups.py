@@ -15,7 +15,14 @@ from rich.text import Text
 from detectors.feedback import Verdict
 from detectors.places import series_id
 from detectors.records import AnomalyGroup
-from detectors.words import anomaly_in_words, duration_in_words, number, place_in_words, plain
+from detectors.words import (
+    anomaly_in_words,
+    duration_in_words,
+    extent_in_words,
+    number,
+    place_in_words,
+    plain,
+)
 from streams import known_groups
 from streams.cli import settings
 from streams.cli.said_of import groups_option, id_of, known
@@ -130,7 +137,7 @@ def _head(group: AnomalyGroup) -> Table:
         "status": _status(group),
         "since": f"{group.start:%Y-%m-%d %H:%M}Z, {duration_in_words(group.end - group.start)}",
         "severity": f"{group.severity:.0f}",
-        "series": f"{group.members_total:,}, {group.breadth:.0%} of the detector",
+        "extent": extent_in_words(group.members_total, group.breadth),
         "what": anomaly_in_words(group.primary),
         "where": _where(group),
         "in all": ", ".join(f"{measure} {_signed(total)}" for measure, total in group.totals.items()),

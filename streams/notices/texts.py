@@ -10,6 +10,7 @@ from detectors.words import (
     anomaly_in_words,
     duration_in_words,
     elements_in_words,
+    extent_in_words,
     many,
     number,
     part_in_words,
@@ -74,7 +75,7 @@ def _facts(notice: Notice, link: bool = True) -> Iterator[str]:
     alert = notice.alert
     until = f" to {alert.end:%Y-%m-%d %H:%M}" if alert.end > alert.start else ""
     yield f"When: {alert.start:%Y-%m-%d %H:%M}{until} UTC ({duration_in_words(alert.end - alert.start)})"
-    yield f"How much of the detector: {alert.breadth:.0%}, {alert.members_total} series"
+    yield f"How much: {extent_in_words(alert.members_total, alert.breadth)}"
     yield f"How sure: {alert.confidence:.0%}"
     if alert.reason is not None:
         yield f"How it ended: {alert.reason.replace('_', ' ')}"

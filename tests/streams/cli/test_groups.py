@@ -85,7 +85,7 @@ def test_all_of_a_group_is_shown(file: Path) -> None:
         "on mobile_app in DE, 94% of the change",
         "orders{marketplace=DE,platform=mobile_app}",
         "DE 94 %, FR 6 %",
-        "25% of the detector",
+        "25 % of the detector",
         "orders -3,600",
     ):
         assert said in shown
