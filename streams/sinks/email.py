@@ -25,9 +25,13 @@ class EmailSender:
     def __init__(self, sink: Email) -> None:
         self._sink = sink
         self._password = None if sink.password is None else Secret(sink.password)
+        #: Who has not got a notice yet, though others have.
+        self._left: tuple[str, list[str]] = "", []
 
     async def send(self, notice: Notice) -> None:
         """Send a mail."""
+        if self._left[0] != notice.id:
+            self._left = notice.id, self._sink.to
         await asyncio.to_thread(self._send, mail(notice, self._sink.sender, self._sink.to))
 
     def _send(self, message: EmailMessage) -> None:
@@ -35,17 +39,18 @@ class EmailSender:
             with self._connected() as server:
                 if self._sink.username is not None and self._password is not None:
                     server.login(self._sink.username, self._password())
-                refused = server.send_message(message)
+                refused = server.send_message(message, to_addrs=self._left[1])
         except smtplib.SMTPRecipientsRefused as error:
             codes = {code for code, _ in error.recipients.values()}
-            raise _because(max(codes), "no recipient was taken") from None
+            raise _because(min(codes), "no recipient was taken") from None
         except smtplib.SMTPResponseException as error:
             raise _because(int(error.smtp_code), type(error).__name__) from None
         except (OSError, smtplib.SMTPException) as error:
             raise Unavailable(type(error).__name__) from None
         if refused:
-            # Sent again, it would come to the others twice.
-            raise Refused(f"{len(refused)} of {len(self._sink.to)} recipients were not taken")
+            self._left = self._left[0], list(refused)
+            said = f"{len(refused)} of {len(self._sink.to)} recipients were not taken"
+            raise _because(min(code for code, _ in refused.values()), said)
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:

@@ -27,6 +27,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
+        self.to: list[list[str]] = []
         self.answer = "250 OK"
         #: Whom the answer is for; all when empty.
         self.answered: set[str] = set()
@@ -41,6 +42,7 @@ class Mailbox:
     async def handle_DATA(self, *received: Any) -> str:
         content = cast(bytes, cast(Envelope, received[2]).content)
         self.mails.append(message_from_bytes(content, policy=policy.default))
+        self.to.append(cast(Envelope, received[2]).rcpt_tos)
         return "250 OK"
 
 
@@ -165,11 +167,18 @@ async def test_a_server_that_nobody_vouches_for_is_told_nothing(
     assert mailbox.mails == []
 
 
-async def test_that_some_did_not_get_a_mail_is_not_passed_over(mailbox: Mailbox, port: int) -> None:
-    mailbox.answer, mailbox.answered = "450 later", {"b@example.org"}
-    with pytest.raises(Refused, match="1 of 2 recipients were not taken"):
-        await EmailSender(sink(port, to=["a@example.org", "b@example.org"])).send(notice())
-    assert len(mailbox.mails) == 1
+@pytest.mark.parametrize(("answer", "kind"), [("550 no such user", Refused), ("450 later", Unavailable)])
+async def test_who_did_not_get_a_mail_with_the_others_is_not_passed_over(
+    answer: str, kind: type[Exception], mailbox: Mailbox, port: int
+) -> None:
+    mailbox.answer, mailbox.answered = answer, {"b@example.org"}
+    sender = EmailSender(sink(port, to=["a@example.org", "B <b@example.org>"]))
+    with pytest.raises(kind, match=f"{answer[:3]} 1 of 2 recipients were not taken"):
+        await sender.send(notice())
+    mailbox.answer = "250 OK"
+    await sender.send(notice())
+    await sender.send(notice(closed()))
+    assert mailbox.to == [["a@example.org"], ["b@example.org"], ["a@example.org", "b@example.org"]]
 
 
 async def test_what_strangers_chose_adds_no_header(mailbox: Mailbox, port: int) -> None:
