@@ -15,7 +15,7 @@ from functools import reduce
 
 import numpy as np
 
-from detectors.models.base import BAND, HIGHEST, LARGEST, Assessment, Column, Flags, Moment, Series
+from detectors.models.base import BAND, HIGHEST, LARGEST, SEVENTY, Assessment, Column, Flags, Moment, Series
 from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
 from detectors.models.gaps import Gaps
 from detectors.models.lent import LENT, UNFITTED, Lent
@@ -34,6 +34,9 @@ FLOOR, POISSON, SMALL_COUNT = 0.04, 0.4, 7.0
 #: The mean of deviations, none beyond the limit, forgets at this rate a point. A value goes on as they
 #: did if it is more than this share of their mean away, and so many standard errors.
 MEAN_LIMIT, MEAN_RATE, GOES_ON, AWAY = 4.0, 1 / 6, 0.5, 1.0
+#: What means say is rounded down to steps of ten in severity, three above the band at most: they go on
+#: from point to point, and what grows is not to be news at each.
+MEANS_STEP, MEANS_STEPS = (SEVENTY - BAND) / 2, 3.0
 #: A mean is surprising for so many points, and so many days, until its level is the new normal.
 ADOPTED_POINTS, ADOPTED_DAYS = 24, 0.25
 #: Distance from the level, or a step, count at most this many times the forecast's own deviation.
@@ -231,9 +234,14 @@ class Seasonal(Parted):
 
     def _surprise(self, given: Given, rarity: Rarity, gap: Column) -> Column:
         """The most surprising evidence, in nats; NaN while there is nothing to say."""
+        nats, young = rarity.nats, handicap(self._confidence)
+        told = np.maximum(nats[:2].max(axis=0), nats[4:].max(axis=0)) - young
+        means = nats[MEANS].max(axis=0) - young
+        steps = np.minimum(np.floor((means - BAND) / MEANS_STEP), MEANS_STEPS)
+        told = np.maximum(told, np.where(means < BAND, means, BAND + MEANS_STEP * steps))
         # A gap is rare by the point, and told by the day as all else.
-        told = np.where(given.seen, rarity.nats.max(axis=0), gap - np.log(self._points_a_day))
-        surprise = np.minimum(told - handicap(self._confidence), HIGHEST)
+        gap = gap - np.log(self._points_a_day) - young
+        surprise = np.minimum(np.where(given.seen, told, gap), HIGHEST)
         return np.where(self._state.count < LEARNING_POINTS, np.nan, surprise)
 
     @property

@@ -26,9 +26,9 @@ import numpy as np
 from detectors.models.base import Column, Flags
 from detectors.models.columns import SIGMA, Columns, Layout, Lines
 
-#: Nats taken off because each line may be surprising by itself, and twice of means, which are whenever
-#: they like; and how much of a Gauss' bend is believed.
-SEVERAL, BEND = 1.0, 0.7
+#: Nats taken off because each line may be surprising by itself, and of means, which are whenever they like;
+#: and how much of a Gauss' bend is believed.
+SEVERAL, SEVERAL_MEANS, BEND = 1.0, 2.3, 0.7
 #: Memory in events; the weight of the prior, which is half the typical size.
 MEMORY, PRIOR = 50.0, 10.0
 #: The share of a nat by which thresholds move in the end, the most nats of excess believed, and the
@@ -84,7 +84,7 @@ class Tails(Columns):
         #: Where that threshold is for a Gauss, in standard deviations.
         self._gauss = NormalDist().inv_cdf(1 - self._share)
         self._taken = np.full((lines, 1), SEVERAL)
-        self._taken[means] += SEVERAL
+        self._taken[means] = SEVERAL_MEANS
         self._bend = np.zeros((lines, 1))
         self._bend[means] = 0.5 * BEND
         longest = np.full((lines, 1), EVENT_HOURS)
@@ -100,8 +100,10 @@ class Tails(Columns):
         usual = np.maximum(typical, self._least_typical)
         weight = np.minimum(self.events, MEMORY)
         nat = (weight * self.excess + PRIOR * 0.5 * usual) / (weight + PRIOR) + 1e-9
-        # The wider of what typical sizes and the threshold say.
+        # The widest of what typical sizes, the threshold and the excess over it say: in a Gauss' tail the
+        # mean excess is the square of a standard deviation over the threshold.
         sigma = np.maximum(SIGMA * usual, self.threshold / self._gauss)
+        sigma = np.maximum(sigma, np.sqrt(nat * np.maximum(self.threshold, 0.0)))
         bend = self._bend / (sigma * sigma)
         over = deviation - self._once_a_day(nat)
         above = np.maximum(over, 0.0)
