@@ -22,7 +22,8 @@ from rich.table import Table
 from detectors.chunks import chunked
 from detectors.closing import Closer
 from detectors.config import Detector, Measure
-from detectors.grouping import MOST_MEMBERS, Grouper
+from detectors.grouping import Grouper
+from detectors.open_group import MOST_MEMBERS
 from detectors.records import Interval, IntervalScores, Partial, Place, Watermark, utc
 
 MINUTE = 60_000

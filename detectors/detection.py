@@ -14,8 +14,8 @@ from detectors.closing import Closer
 from detectors.config import Config, Detector
 from detectors.feedback import Said, Verdict
 from detectors.folding import Fold
-from detectors.grouping import shortened
 from detectors.models.base import Model
+from detectors.open_group import shortened
 from detectors.records import Alert, AnomalyGroup, Event, IntervalScores, Partial, Place, Watermark
 from detectors.reporting import Reporter
 from detectors.scorer import Scorer

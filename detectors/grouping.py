@@ -14,27 +14,21 @@ from typing import Literal
 
 import msgspec
 
-from detectors.bars import HIGHEST, Bars
+from detectors.bars import Bars
 from detectors.breaches import Breaches, Suspect, is_still_off
-from detectors.causes import relations
 from detectors.config import AlertRule, Detector
-from detectors.courses import Courses, contributions
 from detectors.following import Following
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
-from detectors.localisation_places import LocaliserState, PlaceElement, strength
+from detectors.localisation_places import LocaliserState, strength
 from detectors.members import Member, anomaly_of, deviation, importance, says_more
-from detectors.overlap import Whereabouts, innermost, level, nested
+from detectors.open_group import MOST_MEMBERS, OpenGroup, record
+from detectors.overlap import Whereabouts, level, nested
 from detectors.places import named, series_id
-from detectors.records import Anomaly, AnomalyGroup, Ending, IntervalScores, Place, Score
+from detectors.records import Anomaly, AnomalyGroup, Ending, IntervalScores, Score
 from detectors.separating import Cluster, Separator
 
 #: A group closes after so many intervals without an anomaly.
 CLOSE_AFTER = 2
-#: Members that a record names; the rest is counted, up to so many. Then only severer ones take a place.
-NAMED_MEMBERS = 200
-MOST_MEMBERS = 20_000
-#: Places that a record names.
-MOST_PLACES = 20
 #: While what it is called after stays where it was at its worst, a group is not over: a forecast that
 #: has got used to an outage does not end it. After so many intervals that is the new normal.
 HELD_FOR = 24
@@ -42,41 +36,12 @@ HELD_FOR = 24
 BAND_HOLDS_FOR = timedelta(hours=2)
 #: What comes back within so many intervals of its end is the same incident.
 COOL_DOWN = 6
-#: How much severer a group is that has all of its detector in it.
-ALL_OF_IT = 10.0
 #: What gets clearer by so much, some time after it began, is the incident: what was before was little.
 GROWN = 2.0
 #: What has not lasted for so many intervals is on its way back, and no new normal.
 NORMAL_AFTER = 8
 
 _NAMESPACE = uuid.UUID("6f3c1a0e-6f0b-5d0a-9a40-1b7f3f0d8f55")
-
-
-class OpenGroup(msgspec.Struct):
-    """A group that has not ended."""
-
-    id: str
-    revision: int
-    start: datetime
-    end: datetime
-    quiet: int
-    #: Intervals since there was an anomaly, during which the group was held open.
-    held: int
-    #: Where it was anomalous last: what joins it must share events with these.
-    places: list[Place]
-    members: dict[SeriesKey, Member]
-    #: The member that it is called after.
-    primary: Member
-    reopened: int = 0
-    #: Where it was when that was clearest, and how much of the change is there.
-    elements: list[Place] = []
-    parts: list[PlaceElement] = []
-    courses: Courses = msgspec.field(default_factory=Courses)
-
-    @property
-    def everywhere(self) -> list[Place]:
-        """Where it is, and where it was clearest: later, of a fault that lasts, only parts may be seen."""
-        return [*self.places, *self.elements]
 
 
 class GrouperState(msgspec.Struct):
@@ -325,10 +290,6 @@ class Grouper:
         stays = lasted and side == primary.direction
         return "new_normal" if stays or self._is_still_off(group, interval) else "over"
 
-    def _rank(self, member: Member) -> tuple[float, ...]:
-        anomaly = member.anomaly
-        return importance(self.detector, anomaly.measure, anomaly.severity, member.deviation)
-
     def _importance(self, score: Score) -> tuple[float, ...]:
         return importance(self.detector, score.measure, score.severity, deviation(score))
 
@@ -339,43 +300,8 @@ class Grouper:
         reason: Ending | None = None,
         merged_into: str | None = None,
     ) -> AnomalyGroup:
-        group.revision += 1
-        members = sorted(group.members.values(), key=self._rank, reverse=True)
-        group.primary = members[0]
-        if len(members) > MOST_MEMBERS:
-            members = members[:MOST_MEMBERS]
-            group.members = {(member.anomaly.measure, member.place): member for member in members}
-        courses, detector = group.courses.of, self.detector
-        breadth = group.courses.breadth(detector)
-        where = group.elements or innermost(group.places)
-        parts = group.parts[:MOST_PLACES]
-        # Measures change by different amounts: the share is that of the clearest of them.
-        share = sum(part.share for part in parts if part.measure == parts[0].measure)
-        return AnomalyGroup(
-            id=group.id,
-            detector=self.detector.name,
-            revision=group.revision,
-            status=status,
-            start=group.start,
-            end=group.end,
-            severity=round(min(HIGHEST, members[0].anomaly.severity + ALL_OF_IT * breadth), 1),
-            primary=members[0].anomaly,
-            members=[member.anomaly for member in members],
-            members_total=len(members),
-            reason=reason,
-            merged_into=merged_into,
-            reopened=group.reopened,
-            localised=bool(where),
-            elements=[named(detector.dimensions, place) for place in where[:MOST_PLACES]],
-            share=round(min(1.0, share), 3) if parts else None,
-            confidence=round(max(part.confidence for part in parts), 3) if parts else None,
-            parts=[part.told(detector.dimensions) for part in parts],
-            breadth=round(breadth, 3),
-            contributions=contributions(detector, courses, group.members),
-            relations=relations(
-                detector, group.courses, members[0].anomaly.measure, self._following.followed()
-            ),
-            totals={measure: round(course.away, 4) for measure, course in courses.items() if course.away},
+        return record(
+            group, self.detector, self._following.followed(), status, reason=reason, merged_into=merged_into
         )
 
     def save(self) -> GrouperState:
@@ -400,8 +326,3 @@ class Grouper:
                 group.places, group.elements, group.parts = [], [], []
         else:
             self._separator.localiser.load(state.localiser)
-
-
-def shortened(group: AnomalyGroup) -> AnomalyGroup:
-    """The group as it is told: of very many members, the most severe."""
-    return msgspec.structs.replace(group, members=group.members[:NAMED_MEMBERS])

@@ -11,7 +11,8 @@ from faust.types import TP
 from detectors import state
 from detectors.alerting import Told, Withheld
 from detectors.feedback import Said, Verdict
-from detectors.grouping import GrouperState, shortened
+from detectors.grouping import GrouperState
+from detectors.open_group import shortened
 from detectors.records import Alert, AnomalyGroup, IntervalScores
 from detectors.reporting import Reporter
 from streams.dead_letters import not_ours

@@ -7,6 +7,7 @@ costs no indexing. They are stored alike: of tables with many lines most then st
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Annotated, Any, ClassVar, NamedTuple, get_args, get_type_hints
 
 import numpy as np
@@ -135,3 +136,12 @@ def track(scale: Column, residual: Column, floor: Column, rate: float, times: Co
 def half_life(points: float, least: float) -> float:
     """The rate that forgets half in so many points."""
     return float(1 - 0.5 ** (1 / max(points, least)))
+
+
+def smallest(residuals: Lines) -> Column:
+    """The smallest residual of each series, with its sign."""
+
+    def smaller(a: Column, b: Column) -> Column:
+        return np.where(np.abs(b) < np.abs(a), b, a)
+
+    return reduce(smaller, residuals)

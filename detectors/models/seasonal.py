@@ -11,12 +11,10 @@ that it does not matter which of them share a block.
 
 from __future__ import annotations
 
-from functools import reduce
-
 import numpy as np
 
 from detectors.models.base import BAND, HIGHEST, LARGEST, SEVENTY, Assessment, Column, Flags, Moment, Series
-from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life
+from detectors.models.columns import SIGMA, Gain, Lines, Three, Two, clip, follow, half_life, smallest
 from detectors.models.gaps import Gaps
 from detectors.models.lent import LENT, UNFITTED, Lent
 from detectors.models.mixture import SCALE, Forecast, Mixture
@@ -207,7 +205,7 @@ class Seasonal(Parted):
         """
         if given.moment.special:
             # It may be like any other day, or go on as it has begun.
-            like, own = _smallest(given.x - fast.candidates[:5]), given.x - self._expected(given, fast)
+            like, own = smallest(given.x - fast.candidates[:5]), given.x - self._expected(given, fast)
             away = np.where(np.abs(own) < np.abs(like), own, like)
             point = away / (self._width(given) * SIGMA * scales.fast)
             lasting = np.zeros_like(given.x)
@@ -216,7 +214,7 @@ class Seasonal(Parted):
             point = warm * fast.residual / (SIGMA * scales.fast)
             # What was so at this hour of the last weeks is no more than a Sunday.
             weekly = given.x - slow.candidates[2:5:2]
-            away = _smallest(np.stack((slow.residual, *weekly)))
+            away = smallest(np.stack((slow.residual, *weekly)))
             lasting = warm * away / (SIGMA * scales.slow)
         mean = self._state.mean.copy()
         mean += given.seen * MEAN_RATE * (clip(lasting, MEAN_LIMIT) - mean)
@@ -391,12 +389,3 @@ class Seasonal(Parted):
         self._state.spread[ready] = np.maximum(self._state.spread[ready], scale[2])
         self._seasons.fit(ready, size, self._fast.scale[ready])
         self._lent.fit(ready)
-
-
-def _smallest(residuals: Lines) -> Column:
-    """The smallest residual of each series, with its sign."""
-
-    def smaller(a: Column, b: Column) -> Column:
-        return np.where(np.abs(b) < np.abs(a), b, a)
-
-    return reduce(smaller, residuals)

@@ -13,15 +13,8 @@ import pytest
 
 from detectors import state
 from detectors.config import AlertRule, Measure
-from detectors.grouping import (
-    COOL_DOWN,
-    HELD_FOR,
-    MOST_MEMBERS,
-    NAMED_MEMBERS,
-    Grouper,
-    GrouperState,
-    shortened,
-)
+from detectors.grouping import COOL_DOWN, HELD_FOR, Grouper, GrouperState
+from detectors.open_group import MOST_MEMBERS, NAMED_MEMBERS, shortened
 from detectors.records import AnomalyGroup, IntervalScores, Place
 from tests.detectors.builders import MINUTE, detector, ms, scores
 
