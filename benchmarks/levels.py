@@ -33,20 +33,24 @@ def alerts(block: Sequence[Stream]) -> list[tuple[list[int], list[int]]]:
     model, levels = Seasonal(first.interval_seconds), Levels(len(block))
     model.grow(len(block))
     values = np.stack([each.value for each in block], axis=1)
-    told = np.empty((4, *values.shape))
+    told = np.empty((5, *values.shape))
     found: list[list[int]] = [[] for _ in block]
     for point, value in enumerate(values):
         moment = Moment(int(first.second_of_week[point]), bool(first.special[point]))
         said = model.assess(moment, value)
         surprise = np.where(said.learning, np.nan, said.surprise)
-        told[:, point] = severity(surprise).round(1), said.expected, said.lower, said.upper
+        told[:4, point] = severity(surprise).round(1), said.expected, said.lower, said.upper
+        told[4, point] = said.lasting
         hour_ends = (point + 1) * first.interval_seconds % HOUR == 0
         heard = levels.hear(said.from_season.tolist(), (surprise >= SEVENTY).tolist(), hour_ends=hour_ends)
         for one in heard:
             if one.surprise >= SEVENTY:
                 found[one.measure].append(point)
         model.learn(said)
-    opened = [openings(each.value, Scored(*told[:, :, n]), DEFAULT) for n, each in enumerate(block)]
+    opened = [
+        openings(each.value, Scored(*told[:, :, n]), DEFAULT, each.interval_seconds)
+        for n, each in enumerate(block)
+    ]
     return list(zip(opened, found, strict=True))
 
 

@@ -21,6 +21,8 @@ from detectors.following import Following
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
 from detectors.localisation_places import LocaliserState, strength
 from detectors.members import Member, anomaly_of, deviation, importance, says_more
+from detectors.models import MODELS
+from detectors.models.seasonal import Seasonal
 from detectors.open_group import MOST_MEMBERS, OpenGroup, record
 from detectors.overlap import Whereabouts, level, nested
 from detectors.places import named, series_id
@@ -65,6 +67,8 @@ class Grouper:
         self._breaches = Breaches(detector)
         self._coarsest = detector.monitored[0]
         self._band_holds_for = BAND_HOLDS_FOR // detector.interval
+        #: Measures of which it is known what the last days would have brought.
+        self._remembered = {m.name for m in detector.measures if issubclass(MODELS[m.model], Seasonal)}
         self._gatherer = Gatherer(detector, self._bars)
         self._separator = Separator(detector)
         self._open: list[OpenGroup] = []
@@ -269,11 +273,12 @@ class Grouper:
     def _is_still_off(self, group: OpenGroup, interval: Gathered) -> bool:
         """Whether the series it is called after is still outside the band that its worst interval had.
 
-        After two hours, that it is not where the last days would have it either is asked as well.
+        After two hours, that it is not where the last days would have it either is asked as well, where the
+        model knows that.
         """
         primary = group.primary.anomaly
         key = primary.measure, group.primary.place
-        sided = primary.direction in {"above", "below"}
+        sided = primary.direction in {"above", "below"} and primary.measure in self._remembered
         if sided and group.held >= self._band_holds_for and interval.off.get(key) != primary.direction:
             return False
         # A place that is forgotten is off no more.

@@ -20,6 +20,7 @@ from detectors.models.alone import alone
 from detectors.models.base import Moment
 from detectors.records import Alert, IntervalScores, Phase, Score
 from detectors.reporting import Reporter
+from detectors.scorer import sides
 from detectors.severity import severity
 from detectors.words import rarity_in_words
 
@@ -53,17 +54,17 @@ class OneSeries:
 
     def score(self, start: datetime, moment: Moment, value: float) -> tuple[Score, Alert | None]:
         """Score a value, NaN where there is none, then learn it; with the alert that opens, if one does."""
-        score = self._score(start, moment, value)
+        score, lasting = self._score(start, moment, value)
         if score.severity >= FLOOR and score.expected is not None:
             score = msgspec.structs.replace(score, held_by=holds(self._measure, value, score.expected, value))
-        return score, self._tell(score)
+        return score, self._tell(score, lasting)
 
     def pass_over(self, start: datetime, moment: Moment) -> None:
         """An interval of which there is nothing: nobody is told, but what was open may end."""
-        score = self._score(start, moment, np.nan)
-        self._tell(msgspec.structs.replace(score, held_by="missing"))
+        score, lasting = self._score(start, moment, np.nan)
+        self._tell(msgspec.structs.replace(score, held_by="missing"), lasting)
 
-    def _score(self, start: datetime, moment: Moment, value: float) -> Score:
+    def _score(self, start: datetime, moment: Moment, value: float) -> tuple[Score, float]:
         told = self._one.assess(moment, value)
         severe = round(float(severity(np.array(told.surprise))), 1)
         phase: Phase = "learning" if told.learning else "active"
@@ -71,17 +72,18 @@ class OneSeries:
         if severe >= FLOOR:
             why = rarity_in_words(severe, self._interval), *self._one.grounds(told)
         self._one.learn(told)
-        return Score(
+        score = Score(
             NAME, start, start + self._interval, "value", (),
             _optional(value), _optional(told.expected), _optional(told.lower), _optional(told.upper),
             _optional(told.scale), severe, round(told.confidence, 3), phase, why=why,
         )  # fmt: skip
+        return score, told.lasting
 
-    def _tell(self, score: Score) -> Alert | None:
+    def _tell(self, score: Score, lasting: float) -> Alert | None:
         if score.severity < FLOOR and not self._reporter.grouper.open:
             # Nothing could open or close.
             return None
-        told = list(self._reporter.take(_scores(score)))
+        told = list(self._reporter.take(_scores(score, lasting)))
         return next((alert for alert in told if isinstance(alert, Alert) and alert.kind == "OPENED"), None)
 
 
@@ -89,11 +91,12 @@ def _optional(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _scores(score: Score) -> IntervalScores:
+def _scores(score: Score, lasting: float) -> IntervalScores:
     return IntervalScores(
         score.detector, 0, 1, 0, 1, score.interval_start, score.interval_end, (),
         [score.measure], [score.place],
         [score.value], [score.expected], [score.lower], [score.upper], [score.scale],
         [score.severity], [score.confidence], [score.phase],
         held_by={} if score.held_by is None else {0: score.held_by}, why={0: score.why},
+        off=sides(np.array([lasting])),
     )  # fmt: skip

@@ -250,7 +250,7 @@ class Scorer:
             phase=_phases(told.learning) + ["active"] * len(together),
             stopped=stopped,
             held_by=held_by,
-            off=_sides(told.lasting),
+            off=sides(told.lasting),
             level_changes=level_changes,
             why={
                 n: explained(
@@ -318,8 +318,8 @@ def _rounded(column: Column, digits: int) -> list[float]:
     return rounded
 
 
-def _sides(lasting: Column) -> dict[int, Side]:
-    """Of which series the value is clearly on one side."""
+def sides(lasting: Column) -> dict[int, Side]:
+    """Of which series the value is clearly on one side of what the last days would have brought."""
     away = lasting.ravel()
     return {
         n: "above" if away[n] > 0 else "below" for n in np.flatnonzero(np.abs(away) > CLEARLY_OFF).tolist()

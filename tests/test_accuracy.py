@@ -128,7 +128,7 @@ def made(episodes: tuple[Episode, ...] = (), points: int = 300, **changes: Any) 
     ],
 )
 def test_an_alert_opens_once_until_it_is_over(severities: list[float], opened: list[int]) -> None:
-    assert openings(np.full(len(severities), 1.0), Scored(np.array(severities)), 70.0) == opened
+    assert openings(np.full(len(severities), 1.0), Scored(np.array(severities)), 70.0, 60) == opened
 
 
 def band(severity: list[float], points: int) -> Scored:
@@ -140,19 +140,19 @@ def band(severity: list[float], points: int) -> Scored:
 def test_while_the_value_stays_where_it_was_the_alert_is_not_over() -> None:
     value = np.array([20.0, 30, 30, 30, 30, 100, 100, 20])
     scored = band([90, 0, 0, 0, 0, 0, 0, 90], 8)
-    assert openings(value, scored, 70.0) == [0, 7]
-    assert openings(value, replace(scored, lower=None), 70.0) == [0, 7]
+    assert openings(value, scored, 70.0, 60) == [0, 7]
+    assert openings(value, replace(scored, lower=None), 70.0, 60) == [0, 7]
     value[5:7] = 30.0
-    assert openings(value, scored, 70.0) == [0]
+    assert openings(value, scored, 70.0, 60) == [0]
 
 
 def test_a_value_inside_its_band_opens_nothing() -> None:
-    assert openings(np.array([100.0, 20.0]), band([99, 99], 2), 70.0) == [1]
+    assert openings(np.array([100.0, 20.0]), band([99, 99], 2), 70.0, 60) == [1]
 
 
 def test_what_is_missing_is_one_episode_until_there_is_a_value_again() -> None:
     value = np.array([NAN, NAN, NAN, NAN, 100, 100, NAN])
-    assert openings(value, band([90, 0, 0, 0, 0, 0, 90], 7), 70.0) == [0, 6]
+    assert openings(value, band([90, 0, 0, 0, 0, 0, 90], 7), 70.0, 60) == [0, 6]
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -176,7 +176,7 @@ def test_alerts_open_where_those_of_the_product_do(seed: int) -> None:
             opened += [point for alert in alerter.alert(group) if alert.kind == "OPENED"]
 
     assert len(opened) > 5
-    assert openings(value, scored, 70.0) == opened
+    assert openings(value, scored, 70.0, 60) == opened
 
 
 @pytest.mark.parametrize("family", ["holiday", "sparse"])
@@ -190,7 +190,7 @@ def test_a_stream_has_the_alerts_that_its_series_has_by_itself(family: str) -> N
 
     assert len(opened) > 2
     (scored,) = running.run(MODELS["seasonal"], [judged])
-    assert openings(judged.value, scored, 60.0) == opened
+    assert openings(judged.value, scored, 60.0, judged.interval_seconds) == opened
 
 
 FAULT = Episode("dip", 200, 210)

@@ -71,7 +71,9 @@ def _kept(family: str, interval_seconds: int, severity: float, scored: list[tupl
         excused = np.zeros(len(healthy), dtype=np.bool_)
         for start, stop in healthy.excused:
             excused[start:stop] = True
-        opened = [at for at in openings(healthy.value, said, severity) if not excused[at]]
+        opened = [
+            at for at in openings(healthy.value, said, severity, healthy.interval_seconds) if not excused[at]
+        ]
         first += sum(at < third_day for at in opened)
         later += sum(at >= third_day for at in opened)
         weeks += float((~excused[third_day:]).sum()) * interval_seconds / WEEK

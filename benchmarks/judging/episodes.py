@@ -17,9 +17,10 @@ import numpy as np
 from benchmarks.judging.streams import WEEK, Stream
 from detectors.bars import FLOOR, HYSTERESIS
 from detectors.breaches import is_still_off
-from detectors.grouping import CLOSE_AFTER, HELD_FOR
+from detectors.grouping import BAND_HOLDS_FOR, CLOSE_AFTER, HELD_FOR
 from detectors.models.base import Column, Flags
 from detectors.records import Direction
+from detectors.scorer import CLEARLY_OFF
 
 #: The default of an alert rule.
 DEFAULT = 70.0
@@ -37,18 +38,21 @@ class Scored:
     expected: Column | None = None
     lower: Column | None = None
     upper: Column | None = None
+    #: How far values are from what the last days would have brought; a contestant may not know.
+    lasting: Column | None = None
 
 
-def openings(value: Column, scored: Scored, threshold: float) -> list[int]:
+def openings(value: Column, scored: Scored, threshold: float, interval_seconds: float) -> list[int]:
     """The points at which an alert opens."""
     opens = max(FLOOR, threshold)
     joins = max(FLOOR, opens - HYSTERESIS)
     severity = np.where(_is_outside(value, scored), scored.severity, 0.0)
+    band = BAND_HOLDS_FOR.total_seconds() // interval_seconds
     found, until = list[int](), 0
     for point in np.flatnonzero(severity >= opens).tolist():
         if point >= until:
             found.append(point)
-            until = _closes(value, severity, scored, point, joins)
+            until = _closes(value, severity, scored, point, joins, band)
     return found
 
 
@@ -59,7 +63,7 @@ def _is_outside(value: Column, scored: Scored) -> Flags:
     return ~((scored.lower <= value) & (value <= scored.upper))
 
 
-def _closes(value: Column, severity: Column, scored: Scored, opened: int, joins: float) -> int:
+def _closes(value: Column, severity: Column, scored: Scored, opened: int, joins: float, band: float) -> int:
     """The first point at which another alert may open."""
     worst, quiet, held = opened, 0, 0
     for point in range(opened + 1, len(value)):
@@ -67,7 +71,7 @@ def _closes(value: Column, severity: Column, scored: Scored, opened: int, joins:
             quiet = held = 0
             if severity[point] > severity[worst]:
                 worst = point
-        elif held < HELD_FOR and _is_still_off(value, scored, point, worst):
+        elif held < HELD_FOR and _is_still_off(value, scored, point, worst, by_band=held < band):
             quiet, held = 0, held + 1
         else:
             quiet += 1
@@ -76,11 +80,16 @@ def _closes(value: Column, severity: Column, scored: Scored, opened: int, joins:
     return len(value)
 
 
-def _is_still_off(value: Column, scored: Scored, point: int, worst: int) -> bool:
+def _is_still_off(value: Column, scored: Scored, point: int, worst: int, *, by_band: bool) -> bool:
     """Whether a value is still where the worst one was."""
     if scored.expected is None or scored.lower is None or scored.upper is None:
         return False
     side: Direction = "below" if value[worst] < scored.expected[worst] else "above"
+    if scored.lasting is not None and not by_band and not np.isnan(value[worst]):
+        away = scored.lasting[point] * (1 if side == "above" else -1)
+        # One that does not know (NaN) goes by the band alone.
+        if away <= CLEARLY_OFF:
+            return False
     return is_still_off(
         "missing" if np.isnan(value[worst]) else side,
         float(scored.lower[worst]),

@@ -30,13 +30,14 @@ def run(make: Make, streams: Sequence[Stream]) -> list[Scored]:
 def _run(block: Sequence[Stream], make: Make) -> list[Scored]:
     first = block[0]
     values = np.stack([stream.value for stream in block], axis=1)
-    told = np.empty((4, *values.shape))
+    told = np.empty((5, *values.shape))
     model = make(first.interval_seconds)
     model.grow(len(block))
     for point, value in enumerate(values):
         moment = Moment(int(first.second_of_week[point]), bool(first.special[point]))
         assessment = model.assess(moment, value)
-        told[:, point] = assessment.surprise, assessment.expected, assessment.lower, assessment.upper
+        told[:4, point] = assessment.surprise, assessment.expected, assessment.lower, assessment.upper
+        told[4, point] = assessment.lasting
         # A series that has seen too little tells of nothing.
         told[0, point, assessment.learning] = np.nan
         model.learn(assessment)

@@ -84,7 +84,10 @@ def _judged(name: str, chosen_on: Sequence[Stream], on: Sequence[Stream]) -> Str
 
 
 def _tallies(on: Sequence[Stream], scored: Sequence[Scored], threshold: float) -> list[Tally]:
-    return [judge(s, openings(s.value, said, threshold)) for s, said in zip(on, scored, strict=True)]
+    return [
+        judge(s, openings(s.value, said, threshold, s.interval_seconds))
+        for s, said in zip(on, scored, strict=True)
+    ]
 
 
 def _by_family(on: Sequence[Stream], tallies: Sequence[Tally]) -> dict[str, Found]:

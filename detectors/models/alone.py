@@ -21,7 +21,7 @@ class Alone:
         said = self.model.assess(moment, np.array([value], dtype=np.float64))
         return Told(
             moment, value, said.expected.item(), said.lower.item(), said.upper.item(), said.scale.item(),
-            said.surprise.item(), said.confidence.item(), said.learning.item(), said,
+            said.surprise.item(), said.confidence.item(), said.learning.item(), said.lasting.item(), said,
         )  # fmt: skip
 
     def learn(self, told: Told) -> None:

@@ -63,11 +63,12 @@ class Assessment:
 
     @property
     def lasting(self) -> Column:
-        """How far values are from what the last days would have brought, in standard errors; 0 if not known.
+        """How far values are from what the last days would have brought, in standard errors.
 
-        A forecast soon gets used to another level, and then finds nothing unusual about it.
+        A forecast soon gets used to another level, and then finds nothing unusual about it. NaN where a
+        model does not know, and 0 where a series has no value or too few.
         """
-        return np.zeros_like(self.value)
+        return np.full_like(self.value, np.nan)
 
     @property
     def from_season(self) -> Column:

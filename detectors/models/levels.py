@@ -3,8 +3,9 @@
 In goes how far each value is from its season alone, in standard errors: there a level that changes by little
 stays in sight, while forecasts get used to it. It is heard by the hour, so that what is found means the same
 at every interval length. Out comes what has changed, once, when there is enough of it: some hours after a
-shift, a day or two into a drift. What single points, or the last ones, have told already is not told again,
-nor that it went back then.
+shift, a day or two into a drift. What single points, or the last ones, have told already is not told again.
+That a level went back to where it was is no news
+for two weeks.
 
 It keeps Python objects, and is for few places.
 """
@@ -29,8 +30,8 @@ LIMIT = 4.0
 AT_SEVENTY, STEEP = 1.0, 0.7
 #: Hours before a change began in which it was seen, if something was told then.
 SLACK = 36
-#: What went back did so to within this share of the change.
-BACK = 0.5
+#: What went back did so to within this share of the change, and so many hours after it was told of.
+BACK, RECENT = 0.5, 14 * 24
 
 
 class Found(NamedTuple):
@@ -62,7 +63,7 @@ class Levels:
         self._count = np.zeros(measures)
         #: Hours since something was told of it.
         self._told = np.full(measures, np.inf)
-        #: The level that what was told already went away from; NaN where nothing is away.
+        #: The level that it went away from; NaN where nothing is away.
         self._home = np.full(measures, np.nan)
 
     def hear(self, away: Sequence[float], told: Sequence[bool], *, hour_ends: bool = True) -> list[Found]:
@@ -95,11 +96,14 @@ class Levels:
         self._windows[measure] = WINDOWS.new()
         home = self._home[measure]
         self._home[measure] = np.nan
-        if abs(now - home) < BACK * abs(now - before):
+        is_recent = self._told[measure] <= RECENT
+        if is_recent and abs(now - home) < BACK * abs(now - before):
             return None
+        # Of a drift that goes on, home is where it began.
+        self._home[measure] = home if is_recent and np.isfinite(home) else before
         if self._told[measure] <= hours + SLACK:
-            self._home[measure] = before
             return None
+        self._told[measure] = 0.0
         surprise = SEVENTY + STEEP * (abs(now - before) - AT_SEVENTY)
         return Found(measure, min(surprise, HIGHEST), before, now, hours)
 

@@ -33,6 +33,7 @@ class Told(NamedTuple):
     surprise: float
     confidence: float
     learning: bool
+    lasting: float
     #: What `learn` needs of how it was made.
     made: Any
 

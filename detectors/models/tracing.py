@@ -20,7 +20,7 @@ from detectors.models.columns import Columns
 from detectors.models.objects import Objects
 
 #: Numbers of an assessment that a series by itself is told.
-OUTPUTS = ("expected", "lower", "upper", "scale", "surprise", "confidence", "learning")
+OUTPUTS = ("expected", "lower", "upper", "scale", "surprise", "confidence", "learning", "lasting")
 
 
 @dataclass(frozen=True, slots=True)

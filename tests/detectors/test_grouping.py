@@ -510,6 +510,13 @@ def test_the_night_does_not_hold_open_what_was_wrong_in_the_evening() -> None:
     assert told[0].end == falling(2, 60.0).interval_end
 
 
+def test_where_a_model_forgets_the_last_days_the_band_holds_alone() -> None:
+    measures = [msgspec.structs.replace(measure, model="robust") for measure in SHOP.measures]
+    shop = grouper(70, shop=msgspec.structs.replace(SHOP, interval=timedelta(hours=1), measures=measures))
+    shop.group(scores("12:00", {("orders", WEB_DE): OUTAGE}))
+    assert [group for minute in range(1, HELD_FOR) for group in shop.group(falling(minute, 60.0))] == []
+
+
 def test_what_is_not_where_the_last_days_would_have_it_holds_a_group_longer() -> None:
     shop = grouper(70, shop=msgspec.structs.replace(SHOP, interval=timedelta(hours=1)))
     shop.group(scores("12:00", {("orders", WEB_DE): OUTAGE}))

@@ -49,7 +49,10 @@ async def received(receiver: Receiver, count: int) -> list[str]:
 async def left_by_another_topic(settings: Settings, sink: str) -> None:
     """Say that a sink was told of alerts that are not there."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap, group_id=f"{settings.group}.notify.{sink}"
+        bootstrap_servers=settings.bootstrap,
+        group_id=f"{settings.group}.notify.{sink}",
+        # Else it may commit once more at its stop, from where it begins then.
+        enable_auto_commit=False,
     )
     await consumer.start()
     try:

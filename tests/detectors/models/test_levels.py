@@ -45,9 +45,10 @@ def test_what_was_told_as_it_happened_is_not_told_again_nor_that_it_went_back() 
     assert heard(back, frozenset({AT})) == []
 
 
-def test_what_was_not_told_is_told_again_when_it_goes_back() -> None:
-    found = [one.now - one.before for _, one in heard(away(AT + 300, 3.0, until=AT + 60))]
-    assert [change > 0 for change in found] == [True, False]
+def test_that_a_level_went_back_is_no_news_for_two_weeks() -> None:
+    soon, late = (heard(away(AT + 900, 3.0, until=AT + hours)) for hours in (60, 500))
+    assert [one.now > one.before for _, one in soon] == [True]
+    assert [one.now > one.before for _, one in late] == [True, False]
 
 
 def test_a_mean_of_an_hour_is_heard_when_the_hour_ends() -> None:
