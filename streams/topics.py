@@ -26,6 +26,9 @@ _MATTERS = ("cleanup.policy", "retention.ms", "message.timestamp.type", "max.mes
 #: of a replay as soon as they arrive, and the broker would refuse those of a clock that is an hour ahead.
 BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
 
+#: A cluster that is busy, or starts, takes its time until all brokers know of a new topic.
+READY_MILLISECONDS = 60_000
+
 #: The latest record of each key, and that one for as long as the topic keeps anything.
 _COMPACT = {"cleanup.policy": "compact,delete"}
 
@@ -142,7 +145,7 @@ def _create_missing(admin: KafkaAdminClient, settings: Settings, wanted: list[To
                 f"cannot create topic {topic['name']!r}: {topic['error_message'] or topic['error_code']}"
             )
             raise TopicError(message)
-    admin.wait_for_topics(list(missing))
+    admin.wait_for_topics(list(missing), timeout_ms=READY_MILLISECONDS)
     return created
 
 
