@@ -11,6 +11,7 @@ import base64
 import contextlib
 import fcntl
 import os
+import random
 import secrets
 import signal
 import socket
@@ -29,6 +30,8 @@ from streams.kafka_runtime import Progress, cache_directory, fetch_jars, find_ja
 from streams.names import LARGEST_MESSAGE_BYTES
 
 HOST = "127.0.0.1"
+#: Ports that systems hand out to nobody by themselves.
+OURS = 20_000, 32_000
 #: Some seconds are enough, unless the machine is slow or crowded.
 START_SECONDS = 180
 STOP_SECONDS = 20
@@ -103,7 +106,7 @@ class Broker:
             raise BrokerError(message)
         jars = fetch_jars(cache_directory(), progress)
         java = [str(find_java()), *LOGGING, "-cp", os.pathsep.join(map(str, jars))]
-        port, controller = self._port or _free_port(), _free_port()
+        port, controller = self._port or free_port(), free_port()
         properties = self.data / "server.properties"
         properties.write_text(server_properties(self.data / "kafka", port, controller), encoding="utf-8")
         with self.log.open("ab") as log:
@@ -227,8 +230,15 @@ def _taken(port: int) -> bool:
     return False
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """A port of this machine on which nobody listens.
+
+    None of those that systems give to outgoing connections: another process might have got it before there
+    is somebody who listens.
+    """
+    for port in random.sample(range(*OURS), k=100):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((HOST, port))
+            return port
+    message = f"no free port was found from {OURS[0]} to {OURS[1]}"
+    raise BrokerError(message)

@@ -16,26 +16,24 @@ from detectors.config import Config
 from detectors.records import Alert
 from detectors.sinks import AnySink, Slack, Webhook
 from streams import topics
+from streams.broker import free_port
 from streams.errors import SettingsError
 from streams.notify import Notifier
 from streams.settings import Settings
 from tests.streams.incidents import alert, closed, configuration, updated
 from tests.streams.sinks.receivers import Receiver, receiving
-from tests.streams.worker import free_port
 
 pytestmark = pytest.mark.kafka
 
 
 @asynccontextmanager
 async def notifying(config: Config, settings: Settings) -> AsyncIterator[Settings]:
-    """A notifier that runs, and then stops."""
+    """A notifier that runs, and then stops; if it stops by itself, the test does, too."""
     where = msgspec.structs.replace(settings, web_port=free_port())
-    work = asyncio.create_task(Notifier(config, where).run())
-    try:
+    async with asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(Notifier(config, where).run())
         yield where
-    finally:
         work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
 
 
 async def received(receiver: Receiver, count: int) -> list[str]:

@@ -27,9 +27,10 @@ import yaml
 from kafka import KafkaProducer
 
 from streams import topics
+from streams.broker import free_port
 from streams.samples.shop import Shop
 from streams.settings import Settings
-from tests.streams.worker import RunningWorker, free_port, running_worker
+from tests.streams.worker import RunningWorker, running_worker
 
 pytestmark = [
     pytest.mark.kafka,

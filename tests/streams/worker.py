@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from streams.broker import free_port
 from streams.settings import PREFIX, Settings
 
 READY_SECONDS = 120.0
@@ -149,11 +149,3 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 def _text(value: object) -> str:
     return str(value.absolute() if isinstance(value, Path) else value)
-
-
-def free_port() -> int:
-    """A port of this machine on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +14,7 @@ import pytest
 from aiohttp import ClientError, ClientSession
 
 from detectors.sinks import Alertmanager
+from streams.broker import free_port
 from streams.notices import Notice
 from streams.sinks.alertmanager import AlertmanagerSender
 from tests.streams.incidents import GROUP, alert, anomaly, closed, notice, updated
@@ -31,9 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("no Alertmanager: apt-get install prometheus-alertmanager")
     folder = tmp_path_factory.mktemp("alertmanager")
     (folder / "config.yml").write_text("route: { receiver: nobody }\nreceivers: [{ name: nobody }]\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [binary, f"--config.file={folder / 'config.yml'}", f"--storage.path={folder}"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
 
 from detectors.sinks import Email
+from streams.broker import free_port
 from streams.sinks import Refused, Unavailable
 from streams.sinks.email import EmailSender
 from tests.streams.incidents import GROUP, alert, closed, notice
@@ -58,9 +58,7 @@ def mailbox() -> Mailbox:
 @contextmanager
 def serving(mailbox: Mailbox, **settings: Any) -> Iterator[int]:
     """The port of a mail server."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     controller = Controller(mailbox, hostname="127.0.0.1", port=port, authenticator=knows, **settings)
     controller.start()
     try:
