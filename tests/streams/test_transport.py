@@ -119,6 +119,11 @@ def test_what_was_fetched_is_let_go_without_a_collector():
         gc.enable()
 
 
+def test_who_asks_for_some_gets_no_more():
+    whole, _ = whole_fetch(sent(0, codec=0), position=0)
+    assert [len(whole.getall(most)) for most in (1, 3, 100)] == [1, 3, 6]
+
+
 def test_a_damaged_batch_is_not_read():
     log = sent(0, codec=0)
     damaged = fetcher.PartitionRecords(
