@@ -13,8 +13,7 @@ import msgspec
 import numpy as np
 
 from detectors.config import ZERO_WITHOUT_EVENTS, Detector
-from detectors.leaf_scores import LeafScores, inside
-from detectors.models.base import Column
+from detectors.leaf_scores import LeafScores, inside, relative
 from detectors.onset import UNKNOWN, Onset
 from detectors.records import Contribution, Place
 
@@ -87,12 +86,18 @@ class Courses(msgspec.Struct):
     ) -> None:
         """Add an interval: what these measures are at these places."""
         adds_up = {m.name for m in detector.additive if m.aggregation in ZERO_WITHOUT_EVENTS}
+        # How a group begins, measures that are not off tell as well.
+        here = {
+            measure: of.selected(inside(of.places, places))
+            for measure, of in leaves.items()
+            if measure in measures or self.onset.is_young
+        }
         for measure in sorted(measures):
             course = self.of.setdefault(measure, Course(start, values=[{} for _ in detector.dimensions]))
-            if measure in leaves:
-                _add(course, leaves[measure], places, adds_up=measure in adds_up)
+            if measure in here and here[measure].places:
+                _add(course, here[measure], len(leaves[measure].places), adds_up=measure in adds_up)
         if self.onset.is_young:
-            self.onset.go_on({measure: _off(of, places) for measure, of in leaves.items()})
+            self.onset.go_on({measure: _off(of) for measure, of in here.items()})
 
     def grow(self, start: datetime) -> None:
         """It is much clearer now: where it began long before, what that was says nothing of how this did."""
@@ -115,27 +120,25 @@ class Courses(msgspec.Struct):
         return sum(course.breadth for course in self.of.values()) / len(detector.measures)
 
 
-def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up: bool) -> None:
-    rows = inside(leaves.places, places)
-    if not rows:
-        return
-    value, expected, scale = (column[rows] for column in leaves.arrays())
+def _add(course: Course, leaves: LeafScores, of_all: int, *, adds_up: bool) -> None:
+    """Add an interval of the leaves of a measure that are in the group, of so many that there are."""
+    value, expected, scale = leaves.arrays()
     away = value - expected
     if course.first < FIRST:
-        weight, weighted = _weighted(value, expected, scale)
+        weight, weighted = _weighted(leaves)
         course.first += 1
         course.weight += weight
         course.weighted += weighted
         course.wobble = leaves.wobble
-    course.breadth = max(course.breadth, (len(rows) - 1) / max(1, len(leaves.places) - 1))
+    course.breadth = max(course.breadth, (len(leaves.places) - 1) / max(1, of_all - 1))
     if adds_up:
         course.away += float(away.sum())
     else:
         # Leaves with more volume have smaller errors: so means and ratios weigh as much as they do together.
         away = away / scale**2 / float((1 / scale**2).mean())
     for dimension, known in enumerate(course.values):
-        for row, amount in zip(rows, away.tolist(), strict=True):
-            named = leaves.places[row][dimension]
+        for place, amount in zip(leaves.places, away.tolist(), strict=True):
+            named = place[dimension]
             if named is not None:
                 known[named] = known.get(named, 0.0) + amount
         if len(known) > MOST_VALUES:
@@ -143,19 +146,17 @@ def _add(course: Course, leaves: LeafScores, places: Sequence[Place], *, adds_up
             course.values[dimension] = {named: known[named] for named in most}
 
 
-def _weighted(value: Column, expected: Column, scale: Column) -> tuple[float, float]:
+def _weighted(leaves: LeafScores) -> tuple[float, float]:
     """The weights of leaves, and these times how far off each is, as a share of its forecast."""
-    base = np.maximum(np.abs(expected), scale)
-    weight = (base / scale) ** 2
-    return float(weight.sum()), float((weight * (value - expected) / base).sum())
+    off, weight = relative(leaves)
+    return float(weight.sum()), float((weight * off).sum())
 
 
-def _off(leaves: LeafScores, places: Sequence[Place]) -> tuple[float, float]:
-    """How far off a measure is at places in one interval, and one standard error of that, as shares."""
-    rows = inside(leaves.places, places)
-    if not rows:
+def _off(leaves: LeafScores) -> tuple[float, float]:
+    """How far off some leaves are together in one interval, and one standard error of that, as shares."""
+    if not leaves.places:
         return UNKNOWN
-    weight, weighted = _weighted(*(column[rows] for column in leaves.arrays()))
+    weight, weighted = _weighted(leaves)
     return weighted / weight, (1 / weight + leaves.wobble**2) ** 0.5
 
 

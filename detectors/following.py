@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from detectors.leaf_scores import LeafScores
+from detectors.leaf_scores import LeafScores, relative
 from detectors.models.base import Column
 
 #: What follows shows all of what the other does but for such a share, the other not all by such a share.
@@ -80,10 +80,8 @@ class Following(msgspec.Struct):
 
 def _known(leaves: LeafScores) -> dict[tuple[str | None, ...], tuple[float, float]]:
     """Place → how far off a measure is there, as a share, and how much that weighs."""
+    off, weight = relative(leaves)
     value, expected, scale = leaves.arrays()
-    base = np.maximum(np.abs(expected), scale)
-    weight = (base / scale) ** 2
     least = np.partition(weight, -MOST_LEAVES)[-MOST_LEAVES] if len(weight) > MOST_LEAVES else 0.0
     rows = np.flatnonzero((weight >= least) & (np.abs(value - expected) < WELL * scale)).tolist()
-    off = ((value - expected) / base).tolist()
-    return {leaves.places[row]: (off[row], float(weight[row])) for row in rows}
+    return {leaves.places[row]: (float(off[row]), float(weight[row])) for row in rows}

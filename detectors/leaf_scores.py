@@ -92,6 +92,13 @@ def inside(leaves: Sequence[Place], places: Sequence[Place]) -> list[int]:
     return [n for n, leaf in enumerate(leaves) if any(roll(leaf) in those for roll, those in known)]
 
 
+def relative(leaves: LeafScores) -> tuple[Column, Column]:
+    """How far off each leaf is, as a share of its forecast, and how much that weighs."""
+    value, expected, scale = leaves.arrays()
+    base = np.maximum(np.abs(expected), scale)
+    return (value - expected) / base, (base / scale) ** 2
+
+
 def size(leaves: Mapping[str, LeafScores]) -> int:
     """How many rows there are."""
     return sum(len(of.places) for of in leaves.values())
