@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
@@ -12,6 +11,7 @@ import msgspec
 from detectors.bars import Bars
 from detectors.config import AlertRule, Detector
 from detectors.feedback import Snooze
+from detectors.members import first_of_each
 from detectors.records import Alert, Anomaly, AnomalyGroup, Ending
 from detectors.rules import Rule
 from detectors.snoozing import Snoozes
@@ -56,6 +56,8 @@ class Alerter:
         self._rules = [Rule(rule, detector, bars) for rule in rules]
         self._interval = detector.interval
         self._dimensions = len(detector.dimensions)
+        #: Names of the rules, and of those that are gone since.
+        self._names = {rule.name for rule in rules}
         self._told: dict[str, Told] = {}
         #: Open groups that a rule may come back to when time has passed, though they do not change.
         self._waiting: dict[str, AnomalyGroup] = {}
@@ -77,10 +79,10 @@ class Alerter:
         """Close what was told of a group, also by a rule that is gone since."""
         if group.merged_into is not None:
             self._snoozes.merge(group.id, group.merged_into)
-        for key in [key for key in self._waiting if _is_of(key, group)]:
-            del self._waiting[key]
-        for key in sorted(key for key in self._told if _is_of(key, group)):
-            yield _closed(self._told.pop(key).alert, group)
+        for key in sorted(_key(name, group) for name in self._names):
+            self._waiting.pop(key, None)
+            if key in self._told:
+                yield _closed(self._told.pop(key).alert, group)
 
     def wake(self, passed: datetime) -> Iterator[Alert]:
         """Let time pass; yields what was withheld until then, or is repeated.
@@ -91,11 +93,11 @@ class Alerter:
         self._snoozes.expire(now)
         for rule in self._rules:
             for key, group in list(self._waiting.items()):
-                if key == _key(rule, group):
+                if key == _key(rule.name, group):
                     yield from self._tell(rule, group, now)
 
     def _tell(self, rule: Rule, group: AnomalyGroup, now: datetime) -> Iterator[Alert]:
-        key = _key(rule, group)
+        key = _key(rule.name, group)
         told = self._told.get(key)
         self._waiting.pop(key, None)
         ids = {group.id} if told is None else {group.id, told.alert.group}
@@ -186,13 +188,8 @@ class Alerter:
 
     def _leaves(self, members: Sequence[Anomaly]) -> list[Anomaly]:
         """The first leaves of each measure."""
-        named: Counter[str] = Counter()
-        leaves = []
-        for member in members:
-            if len(member.dimensions) == self._dimensions and named[member.measure] < NAMED_LEAVES:
-                named[member.measure] += 1
-                leaves.append(member)
-        return leaves
+        leaves = (member for member in members if len(member.dimensions) == self._dimensions)
+        return first_of_each(leaves, NAMED_LEAVES)
 
     def foresee(self, group: AnomalyGroup) -> Iterator[Alert]:
         """Take in a group of an interval that is still open; yields what is told of it early."""
@@ -206,7 +203,7 @@ class Alerter:
             if not any(_overlap(place, member.dimensions) for place in places for member in members):
                 alert = self._opened(rule, group, members, total)
                 alert = msgspec.structs.replace(alert, provisional=True, summary=f"so far: {alert.summary}")
-                self._told[_key(rule, group)] = Told(1, alert.severity, alert.members_total, alert)
+                self._told[_key(rule.name, group)] = Told(1, alert.severity, alert.members_total, alert)
                 yield alert
 
     def withdraw(self, passed: datetime) -> Iterator[Alert]:
@@ -236,6 +233,7 @@ class Alerter:
         """Go on from a stored state; of what a rule that is gone has opened only the end is told."""
         self._told = dict(told)
         self._waiting = dict(withheld.groups)
+        self._names |= {key.partition("|")[0] for key in (*told, *withheld.groups)}
         self._snoozes.load(withheld.snoozes)
 
 
@@ -257,12 +255,8 @@ def _overlap(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
     return a.items() <= b.items() or b.items() <= a.items()
 
 
-def _key(rule: Rule, group: AnomalyGroup) -> str:
-    return f"{rule.name}|{group.id}"
-
-
-def _is_of(key: str, group: AnomalyGroup) -> bool:
-    return key.partition("|")[2] == group.id
+def _key(rule: str, group: AnomalyGroup) -> str:
+    return f"{rule}|{group.id}"
 
 
 def _is_news(now: Alert, told: Told) -> bool:

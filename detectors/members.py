@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 
 import msgspec
 
@@ -25,6 +27,17 @@ def importance(detector: Detector, measure: str, severity: float, distance: floa
     funnel = detector.funnel
     position = funnel.index(measure) if measure in funnel else len(funnel)
     return severity, -position, distance
+
+
+def first_of_each(anomalies: Iterable[Anomaly], most: int) -> list[Anomaly]:
+    """The first of each measure, so many at most."""
+    named: Counter[str] = Counter()
+    first = []
+    for anomaly in anomalies:
+        named[anomaly.measure] += 1
+        if named[anomaly.measure] <= most:
+            first.append(anomaly)
+    return first
 
 
 def deviation(score: Score) -> float:

@@ -5,12 +5,10 @@ Dimension values come from strangers: with long ones they could else have an ale
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-
 import msgspec
 
-from detectors.records import Anomaly, Contribution
+from detectors.members import first_of_each
+from detectors.records import Contribution
 from detectors.sinks import Form
 from streams.notices import FORMS, encode
 from streams.notices.notice import Notice
@@ -32,24 +30,13 @@ def fitting(form: Form, notice: Notice, longest_bytes: int) -> list[bytes]:
 def _brief(notice: Notice, most: int) -> Notice:
     alert = msgspec.structs.replace(
         notice.alert,
-        members=_first(notice.alert.members, most),
-        leaves=_first(notice.alert.leaves, most),
+        members=first_of_each(notice.alert.members, most),
+        leaves=first_of_each(notice.alert.leaves, most),
         elements=notice.alert.elements[:most],
         parts=notice.alert.parts[:most],
         contributions=[_largest(contribution, most) for contribution in notice.alert.contributions],
     )
     return notice._replace(alert=alert)
-
-
-def _first(members: Iterable[Anomaly], most: int) -> list[Anomaly]:
-    """The first of each measure."""
-    named: Counter[str] = Counter()
-    first = []
-    for member in members:
-        named[member.measure] += 1
-        if named[member.measure] <= most:
-            first.append(member)
-    return first
 
 
 def _largest(contribution: Contribution, most: int) -> Contribution:
