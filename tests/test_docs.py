@@ -43,6 +43,7 @@ from streams.metrics import Metrics
 from streams.names import Names
 from streams.notices import FORMS
 from streams.settings import PREFIX, Settings
+from tests.around import AROUND
 
 ROOT = Path(__file__).parent.parent
 DOCS = [
@@ -55,20 +56,6 @@ README, CONFIGURATION, FORMATS_PAGE, OPERATIONS = (
     (ROOT / name).read_text(encoding="utf-8")
     for name in ("README.md", "docs/configuration.md", "docs/formats.md", "docs/operations.md")
 )
-
-#: A configuration to which a part that a document shows alone can be added.
-AROUND = """
-[sources.any]
-topic = "any"
-format = "json"
-time = "time"
-[[detectors]]
-name = "any"
-source = "any"
-interval = "PT1M"
-dimensions = ["platform", "marketplace"]
-measures = [{ name = "events", aggregation = "count" }]
-"""
 
 
 def blocks(text: str, language: str) -> list[str]:

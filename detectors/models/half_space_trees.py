@@ -8,7 +8,6 @@ points, and on special days, which teach them nothing, `seasonal` says how surpr
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -16,7 +15,7 @@ import numpy as np
 from detectors.models.base import Assessment, Column, Flags, Moment
 from detectors.models.columns import SIGMA
 from detectors.models.grounds import CANDIDATES, basis_in_words
-from detectors.models.joint import TREES, Joint
+from detectors.models.joint import HEIGHT, TREES, Joint
 from detectors.models.objects import Memory, Objects
 from detectors.models.seasonal import Seasonal
 from detectors.models.seasonal_assessment import SeasonalAssessment
@@ -90,15 +89,9 @@ class HalfSpaceTrees(Seasonal):
 _MEASURES = 3
 
 
-def _numbers() -> tuple[int, int]:
-    """How many numbers trees remember."""
-    joint = Joint(_MEASURES, interval_seconds=3600)
-    joint.learn([math.nan] * _MEASURES)
-    state = joint.save()
-    return state["masses"].size, state["tail"].size
-
-
-_MASSES, _TAIL = _numbers()
+#: Numbers that are remembered: two masses of every node of every tree, and what is known of their tail.
+_MASSES = TREES * (2 ** (HEIGHT + 1) - 1) * 2
+_TAIL = len(Joint(_MEASURES, interval_seconds=3600).save()["tail"])
 
 
 def _read(joint: Joint) -> Memory:

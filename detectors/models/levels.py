@@ -4,8 +4,7 @@ In goes how far each value is from its season alone, in standard errors: there a
 stays in sight, while forecasts get used to it. It is heard by the hour, so that what is found means the same
 at every interval length. Out comes what has changed, once, when there is enough of it: some hours after a
 shift, a day or two into a drift. What single points, or the last ones, have told already is not told again.
-That a level went back to where it was is no news
-for two weeks.
+For two weeks it is no news either that a level went back to where it was.
 
 It keeps Python objects, and is for few places.
 """
@@ -94,13 +93,12 @@ class Levels:
         before, now, hours = windows.cut(window)
         # What is usual is where it is now, and the next change is one from there.
         self._windows[measure] = WINDOWS.new()
-        home = self._home[measure]
+        home = self._home[measure] if self._told[measure] <= RECENT else np.nan
         self._home[measure] = np.nan
-        is_recent = self._told[measure] <= RECENT
-        if is_recent and abs(now - home) < BACK * abs(now - before):
+        if abs(now - home) < BACK * abs(now - before):
             return None
         # Of a drift that goes on, home is where it began.
-        self._home[measure] = home if is_recent and np.isfinite(home) else before
+        self._home[measure] = before if np.isnan(home) else home
         if self._told[measure] <= hours + SLACK:
             return None
         self._told[measure] = 0.0

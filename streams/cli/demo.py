@@ -30,7 +30,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from detectors.loading import parse
 from detectors.records import Alert
 from streams import topics
-from streams.broker import Broker
+from streams.broker import Broker, free_port
 from streams.cli import settings as from_environment
 from streams.clients import reader
 from streams.errors import OperatorError, TopicError
@@ -305,10 +305,7 @@ def _told(alert: Alert) -> str:
 
 def _free(port: int) -> int:
     """The port, or another one where it is taken."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        chosen: int = probe.getsockname()[1]
-        return chosen
+    with contextlib.suppress(OSError), socket.socket() as probe:
+        probe.bind(("127.0.0.1", port))
+        return port
+    return free_port()

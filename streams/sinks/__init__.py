@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from aiohttp import ClientSession
 
 from detectors import sinks
@@ -17,7 +19,7 @@ from streams.sinks.webhook import WebhookSender
 __all__ = ["Refused", "Renewing", "Sender", "Unavailable", "Undelivered", "make_sender"]
 
 
-def make_sender(sink: sinks.Sink, site: Site, session: ClientSession) -> Sender:  # noqa: PLR0911
+def make_sender(sink: sinks.AnySink, site: Site, session: ClientSession) -> Sender:  # noqa: PLR0911
     """What delivers to a sink.
 
     Raises:
@@ -42,4 +44,4 @@ def make_sender(sink: sinks.Sink, site: Site, session: ClientSession) -> Sender:
             return aws.S3Sender(sink, site)
         case sinks.SecurityHub():
             return aws.SecurityHubSender(sink, site)
-    raise NotImplementedError(type(sink))
+    assert_never(sink)

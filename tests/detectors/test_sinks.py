@@ -7,26 +7,14 @@ import pytest
 from detectors.config import Config, ConfigError
 from detectors.loading import parse
 from detectors.sinks import Slack, Webhook
+from tests.around import AROUND
 
-AROUND = """
-[sources.any]
-topic = "any"
-format = "json"
-time = "time"
-[[detectors]]
-name = "any"
-source = "any"
-interval = "PT1M"
-measures = [{ name = "events", aggregation = "count" }]
-[[alerts]]
-name = "all"
-detector = "any"
-"""
+RULE = '[[alerts]]\nname = "all"\ndetector = "any"\n'
 MAIL = '[sinks.a]\ntype = "email"\nhost = "localhost"'
 
 
 def read(text: str) -> Config:
-    return parse(AROUND + text)
+    return parse(AROUND + RULE + text)
 
 
 def test_sinks_are_told_apart_by_their_type() -> None:

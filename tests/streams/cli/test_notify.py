@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from streams.cli import main
-from tests.detectors.test_sinks import AROUND
+from tests.around import AROUND
 
 
 def test_without_sinks_there_is_nobody_to_tell(tmp_path: Path) -> None:

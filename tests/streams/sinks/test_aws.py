@@ -13,7 +13,7 @@ import pytest
 from aiohttp import ClientSession, web
 from moto.server import ThreadedMotoServer
 
-from detectors.sinks import S3, Lambda, SecurityHub, Sink, Sns
+from detectors.sinks import S3, AnySink, Lambda, SecurityHub, Sns
 from streams.notices import Notice
 from streams.sinks import Refused, Unavailable, make_sender
 from tests.streams.incidents import GROUP, SITE, alert, closed, notice, updated
@@ -40,7 +40,7 @@ def client(service: str) -> Any:
     return boto3.client(service, region_name=SITE.region)
 
 
-async def send(sink: Sink, *notices: Notice) -> None:
+async def send(sink: AnySink, *notices: Notice) -> None:
     async with ClientSession() as session:
         sender = make_sender(sink, SITE, session)
         for one in notices:

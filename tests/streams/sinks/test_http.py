@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from aiohttp import ClientSession, web
 
-from detectors.sinks import PagerDuty, Sink, Slack, Webhook
+from detectors.sinks import AnySink, PagerDuty, Slack, Webhook
 from streams.errors import SettingsError
 from streams.sinks import Refused, Unavailable, make_sender
 from tests.streams.incidents import GROUP, SITE, alert, closed, notice
@@ -156,7 +156,7 @@ async def test_a_secret_that_is_no_address_is_told(
 async def test_a_secret_that_is_not_there_is_told_before_anything_is_sent(
     where: str, session: ClientSession
 ) -> None:
-    sinks: list[Sink] = [Slack(url=where), Webhook(url="http://127.0.0.1", secret=where)]
+    sinks: list[AnySink] = [Slack(url=where), Webhook(url="http://127.0.0.1", secret=where)]
     for sink in sinks:
         with pytest.raises(SettingsError, match="secret"):
             make_sender(sink, SITE, session)
