@@ -23,13 +23,13 @@ Ints = NDArray[np.int64]
 PLATFORMS = {"pc_web": (0.90, 16.0), "mobile_web": (0.85, 18.0), "mobile_app": (1.25, 20.0)}
 #: Marketplace → its share of the visits, and the time zone in which its customers live.
 MARKETPLACES = {
-    "US": (2.10, "America/New_York"),
-    "UK": (1.05, "Europe/London"),
-    "DE": (0.90, "Europe/Berlin"),
-    "JP": (0.85, "Asia/Tokyo"),
-    "FR": (0.75, "Europe/Paris"),
-    "IN": (0.70, "Asia/Kolkata"),
-    "BR": (0.65, "America/Sao_Paulo"),
+    "US": (2.60, "America/New_York"),
+    "UK": (0.95, "Europe/London"),
+    "DE": (0.80, "Europe/Berlin"),
+    "JP": (0.75, "Asia/Tokyo"),
+    "FR": (0.65, "Europe/Paris"),
+    "IN": (0.625, "Asia/Kolkata"),
+    "BR": (0.625, "America/Sao_Paulo"),
 }
 LEAVES = [(platform, marketplace) for platform in PLATFORMS for marketplace in MARKETPLACES]
 STAGES = ("view", "cart", "checkout", "purchase")
@@ -55,7 +55,7 @@ class Incident:
     platform: str
     marketplace: str
     #: The share of checkouts that still succeeds.
-    survives: float = 0.03
+    survives: float = 0.01
 
     def __post_init__(self) -> None:
         if (self.platform, self.marketplace) not in LEAVES:
