@@ -20,11 +20,12 @@ from itertools import product
 
 import numpy as np
 
-from detectors.config import AlertRule, Config, Detector, Measure, Source
+from detectors.config import AlertRule, Config, Detector, Measure
 from detectors.detection import Detection
 from detectors.overlap import shares
 from detectors.places import named
 from detectors.records import AnomalyGroup, Event, Place, event_type, utc
+from detectors.sources import Source
 
 #: Not those by which the way to group was chosen.
 SEEDS = (71, 72, 73, 74)

@@ -17,9 +17,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.config import Detector, Source
+from detectors.config import Detector
 from detectors.intervals import MILLISECOND
 from detectors.records import Event
+from detectors.sources import Source
 
 Times = NDArray[np.int64]
 

@@ -14,9 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from detectors.sinks import AnySink
+from detectors.sources import AnyCrawled, AnySource, FieldName, Source, as_records
 
-#: A field of an event: letters, digits, `_`, `-`, and dots where the value is nested.
-FieldName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Aggregation = Literal["count", "sum", "mean", "min", "max", "distinct", "p50", "p95", "p99", "rate"]
 Scalar = str | int | float | bool
@@ -61,28 +60,6 @@ class Matcher(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 #: Field → a value, a list of values (any of them), or a Matcher. All fields must match.
 Where = dict[FieldName, Scalar | list[Scalar] | Matcher]
-
-
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where events come from: a Kafka topic and how its records are read."""
-
-    topic: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-    #: Name of an input format: `json`, `clickstream`, `aws-waf`.
-    format: str
-    #: `wall`: events are about now; when all is silent, time passes with the clock.
-    #: `event`: a replay; only events move time.
-    clock: Literal["wall", "event"] = "wall"
-    #: A partition that is read to its end and silent for this long holds no interval open.
-    idle_timeout: timedelta = timedelta(seconds=1)
-    #: How far an event may be ahead of its time and still be believed: of its Kafka record with
-    #: `clock = "wall"`, five minutes if nothing is said; of its partition's newest event with `"event"`, a
-    #: day or sixteen intervals, whichever is longer.
-    max_ahead: timedelta | None = None
-    #: For `json`: path of the event time, and its unit (`auto` tells s, ms, us, ns by magnitude).
-    time: str | None = None
-    time_unit: Literal["auto", "s", "ms", "us", "ns", "iso"] = "auto"
-    #: For `json`: field name → path, where they differ, such as `country = "geo.country"`.
-    fields: dict[FieldName, str] = {}
 
 
 class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -315,11 +292,25 @@ class AlertRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that is detected by one worker."""
 
-    sources: dict[Name, Source]
+    sources: dict[Name, AnySource]
     detectors: Annotated[list[Detector], Meta(min_length=1)]
     alerts: list[AlertRule] = []
     calendars: dict[Name, Calendar] = {}
     sinks: dict[Name, AnySink] = {}
+
+    @property
+    def streamed(self) -> dict[str, Source]:
+        """The sources that are topics."""
+        return {name: source for name, source in self.sources.items() if isinstance(source, Source)}
+
+    def records_of(self, source: str) -> Source:
+        """How the records of a source are read, whether it is a topic or not."""
+        return as_records(self.sources[source])
+
+    @property
+    def crawled(self) -> dict[str, AnyCrawled]:
+        """The sources that are asked for each interval."""
+        return {name: source for name, source in self.sources.items() if not isinstance(source, Source)}
 
     @property
     def shards(self) -> int:

@@ -96,7 +96,7 @@ class Fold:
             DetectorFold(d, partition, partitions, early=config.foresees(d.name))
             for d in config.detectors_of(source)
         ]
-        self._clock = Clock(config.sources[source], config.detectors_of(source))
+        self._clock = Clock(config.records_of(source), config.detectors_of(source))
 
     @property
     def live(self) -> bool:

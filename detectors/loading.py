@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 import tomllib
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from detectors import conditions
+from detectors import conditions, sources
 from detectors.calendars import countries, public_holidays, recurrences
 from detectors.config import (
     DAY,
@@ -24,17 +23,16 @@ from detectors.config import (
     Config,
     ConfigError,
     Detector,
-    LocalTime,
     Matcher,
     Measure,
-    Occasion,
-    Source,
     Where,
     as_list,
 )
 from detectors.quiet_hours import QuietHours
 from detectors.records import JOINT, Event, attribute
 from detectors.sinks import SINKS, contradictions
+from detectors.sources import SOURCES, Source
+from detectors.unknown_keys import tables, unknown_keys
 
 #: An occasion casts its shadow no farther.
 MOST_MARGIN = timedelta(days=31)
@@ -71,7 +69,9 @@ def parse(text: str, name: str = "lookalive.toml", folder: Path | None = None) -
         message = f"{name} is not valid TOML: {error}"
         raise ConfigError(message) from error
     try:
-        for problem in _unknown_keys(document):
+        for table in _values(document.get("sources")):
+            table.setdefault("type", "kafka")
+        for problem in unknown_keys(document):
             raise ConfigError(problem)
         _read_calendars(document, folder or Path())
         config = msgspec.convert(document, Config)
@@ -92,7 +92,7 @@ def _read_calendars(document: Mapping[str, Any], folder: Path) -> None:
     for name, table in calendars.items() if isinstance(calendars, dict) else ():
         if not isinstance(table, dict):
             continue
-        for occasion in _tables(table.get("occasions")):
+        for occasion in tables(table.get("occasions")):
             for key in {"start", "end"} & set(occasion):
                 if isinstance(occasion[key], date):
                     occasion[key] = occasion[key].isoformat()
@@ -111,8 +111,8 @@ def _read_file(folder: Path, path: str, where: str) -> dict[str, str]:
         raise ConfigError(message) from error
 
 
-def _tables(value: object) -> list[dict[str, Any]]:
-    return [table for table in value if isinstance(table, dict)] if isinstance(value, list) else []
+def _values(value: object) -> list[dict[str, Any]]:
+    return tables(list(value.values())) if isinstance(value, dict) else []
 
 
 def _plain(error: msgspec.ValidationError) -> str:
@@ -131,7 +131,7 @@ def _plain(error: msgspec.ValidationError) -> str:
 def _choices(text: str) -> Iterator[str]:
     """The words that the key may be that the text of an error ends with, such as `$.sources[...].clock`."""
     key = re.split(r"\W+", text.partition("`$.")[2].rstrip("0123456789[]`"))[-1]
-    structs: tuple[type[msgspec.Struct], ...] = (Source, Detector, Measure, Calendar, *SINKS)
+    structs: tuple[type[msgspec.Struct], ...] = (*SOURCES, Detector, Measure, Calendar, *SINKS)
     for struct in structs:
         words = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"].get(key, {})
         for part in [words, *words.get("anyOf", [])]:
@@ -142,66 +142,16 @@ def _words(schema: Mapping[str, Any]) -> list[Any]:
     return [*schema.get("enum", []), *schema.get("items", {}).get("enum", [])]
 
 
-def _unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
-    """A sentence for each key that no struct knows, with the nearest key that exists."""
-
-    def filtered(table: object, struct: type[msgspec.Struct], path: str) -> Iterator[str]:
-        yield from _unknown(table, struct, path)
-        where = table.get("where") if isinstance(table, Mapping) else None
-        for field, condition in where.items() if isinstance(where, Mapping) else ():
-            yield from _unknown(condition, Matcher, f"{path}where.{field}.")
-
-    yield from _unknown(document, Config, "")
-    sources = document.get("sources")
-    if isinstance(sources, Mapping):
-        for name, table in sources.items():
-            yield from _unknown(table, Source, f"sources.{name}.")
-    calendars = document.get("calendars")
-    if isinstance(calendars, Mapping):
-        for name, table in calendars.items():
-            yield from filtered(table, Calendar, f"calendars.{name}.")
-            if isinstance(table, Mapping):
-                for j, occasion in enumerate(_tables(table.get("occasions"))):
-                    yield from _unknown(occasion, Occasion, f"calendars.{name}.occasions[{j}].")
-    for i, table in enumerate(_tables(document.get("detectors"))):
-        yield from filtered(table, Detector, f"detectors[{i}].")
-        for j, measure in enumerate(_tables(table.get("measures"))):
-            yield from filtered(measure, Measure, f"detectors[{i}].measures[{j}].")
-        for j, local in enumerate(_tables(table.get("timezones"))):
-            yield from filtered(local, LocalTime, f"detectors[{i}].timezones[{j}].")
-    for i, table in enumerate(_tables(document.get("alerts"))):
-        yield from filtered(table, AlertRule, f"alerts[{i}].")
-    yield from _unknown_in_sinks(document.get("sinks"))
-
-
-def _unknown_in_sinks(sinks: object) -> Iterator[str]:
-    kinds = {str(kind.__struct_config__.tag): kind for kind in SINKS}
-    for name, table in sinks.items() if isinstance(sinks, Mapping) else ():
-        kind = kinds.get(str(table.get("type"))) if isinstance(table, Mapping) else None
-        if kind is None:
-            yield f"sinks.{name}: type must be one of {', '.join(kinds)}"
-        else:
-            yield from _unknown(table, kind, f"sinks.{name}.")
-
-
-def _unknown(table: object, struct: type[msgspec.Struct], path: str) -> Iterator[str]:
-    if not isinstance(table, Mapping):
-        return
-    known = [field.encode_name for field in msgspec.structs.fields(struct)]
-    for key in table:
-        if key not in known and key != struct.__struct_config__.tag_field:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-            yield f"unknown key {path + key!r}; {hint}"
-
-
 def _contradictions(config: Config) -> Iterator[str]:
     yield from _repeated("detector", [detector.name for detector in config.detectors])
     yield from _repeated("alert", [rule.name for rule in config.alerts])
-    topics = [source.topic for source in config.sources.values()]
+    topics = [source.topic for source in config.streamed.values()]
     yield from (f"{problem}, one source a topic" for problem in _repeated("topic", topics))
     for name, source in config.sources.items():
-        yield from _bad_source(source, config.fields_of(name), f"source {name!r}")
+        where = f"source {name!r}"
+        if not isinstance(source, Source):
+            yield from (f"{where}: {problem}" for problem in sources.contradictions(source))
+        yield from _bad_source(config.records_of(name), config.fields_of(name), where)
     for name, calendar in config.calendars.items():
         yield from _bad_calendar(calendar, f"calendar {name!r}")
     for detector in config.detectors:

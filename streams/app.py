@@ -66,7 +66,7 @@ class Worker:
         wiring = Wiring(self.app, config, names, metrics, partitions[names.partials], Pace())
         self.folds = [
             FoldHop(wiring, name, self._table(f"fold-{name}", count), count)
-            for name, source in config.sources.items()
+            for name, source in config.streamed.items()
             if config.detectors_of(name) and (count := partitions[source.topic])
         ]
         self.hops: list[Hop[Any]] = [

@@ -31,7 +31,7 @@ class FoldStep:
         self.fold = fold
         self._format = format_
         self._source = source
-        self._tp = TP(wiring.config.sources[source].topic, fold.partition)
+        self._tp = TP(wiring.config.streamed[source].topic, fold.partition)
         self._names = wiring.names
         self._metrics = wiring.metrics
         self._partitions = wiring.partials
@@ -144,11 +144,11 @@ class FoldHop(Hop[FoldStep]):
     stride = 5_000
 
     def __init__(self, wiring: Wiring, source: str, table: SnapshotTable, partitions: int) -> None:
-        super().__init__(wiring, wiring.config.sources[source].topic, table)
+        super().__init__(wiring, wiring.config.streamed[source].topic, table)
         self.source = source
         self.partitions = partitions
         self._fields = wiring.config.fields_of(source)
-        self._format = make_format(source, wiring.config.sources[source], self._fields)
+        self._format = make_format(source, wiring.config.streamed[source], self._fields)
 
     def hear_time(self, partition: int, now: int) -> None:
         """Count a silence from the last record on, though the worker was started again since.

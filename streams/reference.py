@@ -35,10 +35,10 @@ from detectors.config import (
     Matcher,
     Measure,
     Occasion,
-    Source,
 )
 from detectors.models import MODELS
 from detectors.sinks import SINKS, Address, Secret, Sink
+from detectors.sources import CRAWLED, Crawled, FieldName, Source
 from streams.formats import FORMATS
 from streams.settings import PREFIX, Settings
 
@@ -75,7 +75,7 @@ BY_NAME: Mapping[str, str] = {
 #: Types with a word of their own; compared, since not all of them can be hashed.
 WORDS: Sequence[tuple[Any, str]] = (
     (config.Name, "name"),
-    (config.FieldName, "field"),
+    (FieldName, "field"),
     (config.Where, "conditions"),
     (config.Scalar | list[config.Scalar] | None, "value or list of values"),
     (Measure, "measure"),
@@ -104,7 +104,9 @@ def page() -> str:
         measure=_keys(Measure),
         alert=_keys(AlertRule),
         sink=_keys(Sink),
-        sinks="\n\n".join(map(_kind_of_sink, SINKS)),
+        sinks=_kinds(SINKS, Sink),
+        crawled=_keys(Crawled),
+        crawled_kinds=_kinds(CRAWLED, Crawled),
         matcher=_keys(Matcher),
         calendar=_keys(Calendar),
         occasion=_keys(Occasion),
@@ -149,8 +151,12 @@ def _keys(struct: type[msgspec.Struct]) -> str:
     return _table(("key", "what it is", "type", "default"), rows)
 
 
-def _kind_of_sink(struct: type[Sink]) -> str:
-    shared = Sink.__struct_fields__
+def _kinds(structs: Iterable[type[msgspec.Struct]], base: type[msgspec.Struct]) -> str:
+    """A section for each of the tables that are told apart by their `type`, without the keys all have."""
+    return "\n\n".join(_kind_of(struct, base.__struct_fields__) for struct in structs)
+
+
+def _kind_of(struct: type[msgspec.Struct], shared: Sequence[str]) -> str:
     rows = (
         (f"`{field.encode_name}`", text, kind(field.type), _default(field))
         for field, text in _described(struct)

@@ -24,7 +24,7 @@ async def tick(app: App, folds: Sequence[FoldHop]) -> None:
     """Publish what the silent partitions of all sources hold, and that they are silent."""
     told: list[tuple[FoldHop, int, list[Awaitable[Any]]]] = []
     for hop in folds:
-        timeout = hop.wiring.config.sources[hop.source].idle_timeout.total_seconds()
+        timeout = hop.wiring.config.streamed[hop.source].idle_timeout.total_seconds()
         for partition in assigned(app, hop):
             if hop.locks[partition].locked():
                 continue

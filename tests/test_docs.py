@@ -17,22 +17,13 @@ from click.testing import CliRunner
 from prometheus_client import CollectorRegistry
 
 from detectors.aggregation import AGGREGATORS
-from detectors.config import (
-    AlertRule,
-    Calendar,
-    Config,
-    Detector,
-    LocalTime,
-    Matcher,
-    Measure,
-    Occasion,
-    Source,
-)
+from detectors.config import AlertRule, Calendar, Config, Detector, LocalTime, Matcher, Measure, Occasion
 from detectors.loading import parse
 from detectors.models import MODELS
 from detectors.places import named
 from detectors.records import Alert
 from detectors.sinks import SINKS
+from detectors.sources import Source
 from streams import reference
 from streams.cli import COMMANDS, main
 from streams.cli.check import watch
@@ -206,7 +197,7 @@ def test_the_readme_configuration_gives_the_alert_that_is_shown() -> None:
     configuration = parse(blocks(README, "toml")[0])
     event = re.search(r"`(\{\"created_at\".*?\})`", README)
     assert event is not None
-    source = configuration.sources["orders"]
+    source = configuration.streamed["orders"]
     make_format("orders", source, configuration.fields_of("orders")).parse(event[1].encode())
     (shown,) = blocks(README, "json")
     alert = msgspec.json.decode(shown, type=Alert)
@@ -238,7 +229,7 @@ def test_an_example_becomes_the_events_that_are_shown(name: str) -> None:
     source, fields = Source(topic="any", format=name), {}
     if name == "json":
         configuration = parse(blocks(section, "toml")[0])
-        ((owner, source),) = configuration.sources.items()
+        ((owner, source),) = configuration.streamed.items()
         fields = configuration.fields_of(owner)
     else:
         fields = dict({"clickstream": clickstream.FIELDS, "aws-waf": aws_waf.FIELDS}[name])

@@ -21,7 +21,7 @@ from streams.formats import make_format
 def detected(load: Load, minutes: int) -> dict[int, set[bytes]]:
     """The chunks of scores of whole minutes, when the whole core is asked."""
     config: Config = parse(load.configuration("load"))
-    read = make_format("load", config.sources["load"], config.fields_of("load")).parse
+    read = make_format("load", config.streamed["load"], config.fields_of("load")).parse
     detection, chunks = Detection(config, PARTITIONS), dict[int, set[bytes]]()
     records = (
         (partition, record)

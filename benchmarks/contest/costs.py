@@ -178,7 +178,7 @@ def _sent(records: Sequence[dict[str, Any]]) -> list[bytes]:
 def _run(case: Case, fetches: Sequence[bytes]) -> tuple[float, list[Partial]]:
     """CPU seconds, and what came of it."""
     config = parse(case.configuration)
-    format_ = make_format("feed", config.sources["feed"], config.fields_of("feed"))
+    format_ = make_format("feed", config.streamed["feed"], config.fields_of("feed"))
     fold = Fold(config, "feed", 0, 1)
     said: list[Any] = []
     started = time.process_time()

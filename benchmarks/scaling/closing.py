@@ -84,7 +84,7 @@ class Core:
         self.detector = self.config.detectors[0]
         self.scorers = [Scorer(self.detector, shard) for shard in range(load.shards)]
         fields = self.config.fields_of("load")
-        self._parse = make_format("load", self.config.sources["load"], fields).parse
+        self._parse = make_format("load", self.config.streamed["load"], fields).parse
         self._folds = [Fold(self.config, "load", p, PARTITIONS) for p in range(PARTITIONS)]
         self._offset = 0
         self._closers = [Closer(self.detector) for _ in range(load.shards)]

@@ -12,6 +12,7 @@ from detectors import loading
 from detectors.config import AlertRule, Config, ConfigError, Detector, Measure
 from detectors.models import MODELS
 from detectors.rules import asked_in_words
+from detectors.sources import Source
 from detectors.words import duration_in_iso, rules_in_words
 from streams.cli import calendars, configuration_option
 from streams.cli.calendars import CalendarWatched
@@ -23,7 +24,9 @@ class SourceWatched(msgspec.Struct, frozen=True):
     """A source and the fields of its events that are read."""
 
     name: str
-    topic: str
+    #: None for one that is crawled.
+    topic: str | None
+    type: str
     format: str
     clock: str
     fields: list[str]
@@ -90,8 +93,11 @@ def watch(configuration: Config) -> Watched:
     sources = []
     for name, source in configuration.sources.items():
         fields = configuration.fields_of(name)
-        make_format(name, source, fields)
-        sources.append(SourceWatched(name, source.topic, source.format, source.clock, sorted(fields)))
+        records = configuration.records_of(name)
+        make_format(name, records, fields)
+        topic = source.topic if isinstance(source, Source) else None
+        kind = str(source.__struct_config__.tag)
+        sources.append(SourceWatched(name, topic, kind, records.format, records.clock, sorted(fields)))
     return Watched(
         sources,
         [_detector(detector) for detector in configuration.detectors],
@@ -131,7 +137,8 @@ def _lines(path: Path, watched: Watched) -> list[str]:
     lines = [f"{path} is valid."]
     for source in watched.sources:
         fields = ", ".join(source.fields) or "no fields"
-        lines += ["", f"source {source.name}: topic {source.topic}, format {source.format}, reads {fields}"]
+        where = f"topic {source.topic}" if source.topic is not None else f"crawled ({source.type})"
+        lines += ["", f"source {source.name}: {where}, format {source.format}, reads {fields}"]
     for detector in watched.detectors:
         levels = ["total" if not level else " × ".join(level) for level in detector.levels]
         lines += [

@@ -12,8 +12,9 @@ from typing import BinaryIO, cast
 import click
 from rich.progress import Progress, TaskID
 
-from detectors.config import Config, FieldKind, Source
+from detectors.config import Config, FieldKind
 from detectors.detection import Detection, Outcome
+from detectors.sources import Source
 from streams.cli.terminal import bar
 from streams.csv_files.reading import Table, TableError, read_table
 from streams.csv_files.records import Record, is_csv, records
@@ -34,7 +35,7 @@ def replay(
 
     `refuse` is told of the records that are no events.
     """
-    source, fields = what.sources[name], what.fields_of(name)
+    source, fields = what.records_of(name), what.fields_of(name)
     format_, offset = make_format(name, source, fields), 0
     for batch in _batches(inputs, source, fields):
         events, rows, bad = parse_all(format_, [record.raw for record in batch])

@@ -27,7 +27,7 @@ def command(configuration: Path, creates: bool, as_json: bool) -> None:
     Exit status 1 when a topic is missing, or differs in a way that matters.
     """
     what = loading.load(configuration)
-    sources = [source.topic for source in what.sources.values()]
+    sources = [source.topic for source in what.streamed.values()]
     states = (topics.create if creates else topics.describe)(settings(), sources, what.shards)
     if as_json:
         click.echo(msgspec.json.Encoder().encode_lines(states), nl=False)

@@ -40,7 +40,7 @@ def command(configuration: Path) -> None:
     watch(what)
     logs.configure(where)
     _claim(where)
-    states = topics.create(where, [source.topic for source in what.sources.values()], what.shards)
+    states = topics.create(where, [source.topic for source in what.streamed.values()], what.shards)
     for state in states:
         for difference in state.differences:
             log.warning("topic_differs", topic=state.name, difference=difference)

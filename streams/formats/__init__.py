@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from detectors.config import ConfigError, FieldKind, Source
+from detectors.config import ConfigError, FieldKind
 from detectors.records import Event
+from detectors.sources import Source
 from streams.formats.aws_waf import AwsWaf
 from streams.formats.clickstream import Clickstream
 from streams.formats.decoding import FAILURES, BadEvent, Reason

@@ -32,8 +32,9 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from detectors.config import FieldKind, Source
+from detectors.config import FieldKind
 from detectors.records import Event, Value, event_type
+from detectors.sources import Source
 from streams.formats.decoding import BYTE_ORDER_MARK, FAILURES, NUMBER, explain
 from streams.formats.event_time import LATEST, read_time
 from streams.formats.vocabulary import check_fields

@@ -16,8 +16,9 @@ from typing import cast
 
 import msgspec
 
-from detectors.config import FieldKind, Source
+from detectors.config import FieldKind
 from detectors.records import Event, attribute
+from detectors.sources import Source
 from streams.formats.decoding import BYTE_ORDER_MARK, FAILURES, NUMBER, SCALAR, explain
 from streams.formats.event_time import MILLISECONDS, read_text
 from streams.formats.vocabulary import check_fields

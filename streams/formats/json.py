@@ -21,8 +21,9 @@ from typing import Annotated, Any, cast
 import msgspec
 from msgspec import Meta
 
-from detectors.config import ConfigError, FieldKind, Source
+from detectors.config import ConfigError, FieldKind
 from detectors.records import Event, attribute, event_type
+from detectors.sources import Source
 from streams.formats.decoding import BYTE_ORDER_MARK, FAILURES, NUMBER, SCALAR, BadEvent
 from streams.formats.event_time import MILLISECONDS, read_time
 from streams.formats.paths import Paths

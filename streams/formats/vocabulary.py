@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 
-from detectors.config import ConfigError, FieldKind, Source
+from detectors.config import ConfigError, FieldKind
+from detectors.sources import Source
 
 
 def check_fields(source: Source, fields: Mapping[str, FieldKind], known: Mapping[str, FieldKind]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from detectors.config import AlertRule, Config, Detector, Measure, Source
+from detectors.config import AlertRule, Config, Detector, Measure
 from detectors.folding import Fold
 from detectors.records import (
     Event,
@@ -23,6 +23,7 @@ from detectors.records import (
     event_type,
     utc,
 )
+from detectors.sources import Source
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 MINUTE = 60_000

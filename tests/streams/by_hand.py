@@ -25,7 +25,7 @@ class ByHand:
 
     def __init__(self, config: str, data: Path, stored: Stored | None = None) -> None:
         what = parse(config)
-        (source,) = what.sources.values()
+        (source,) = what.streamed.values()
         settings = Settings(bootstrap="127.0.0.1:1", data=data)
         topics = (source.topic, "lookalive.partials", "lookalive.scores")
         self.source = source.topic

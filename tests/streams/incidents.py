@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from detectors.config import AlertRule, Config, Detector, Measure, Source
+from detectors.config import AlertRule, Config, Detector, Measure
 from detectors.records import Alert, Anomaly, Contribution, Relation
 from detectors.sinks import AnySink
+from detectors.sources import Source
 from streams.notices import Notice, Site, measures
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -128,7 +128,7 @@ def backtested(
     config_text: str, records: list[tuple[int, bytes]], heard: Sequence[Said] = ()
 ) -> dict[type, list[Any]]:
     config = parse(config_text)
-    parse_record = make_format("shop", config.sources["shop"], config.fields_of("shop")).parse
+    parse_record = make_format("shop", config.streamed["shop"], config.fields_of("shop")).parse
     detection = Detection(config, PARTITIONS)
     for each in heard:
         detection.hear(each)

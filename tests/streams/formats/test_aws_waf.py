@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from detectors.config import ConfigError, FieldKind, Source
+from detectors.config import ConfigError, FieldKind
 from detectors.records import Event
+from detectors.sources import Source
 from streams.formats import BadEvent
 from streams.formats.aws_waf import FIELDS, AwsWaf
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.config import ConfigError, FieldKind, Source
+from detectors.config import ConfigError, FieldKind
 from detectors.records import Event
+from detectors.sources import Source
 from streams.formats import BadEvent
 from streams.formats.clickstream import FIELDS, Clickstream
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.config import ConfigError, FieldKind, Source
+from detectors.config import ConfigError, FieldKind
+from detectors.sources import Source
 from streams.formats import FORMATS, BadEvent, Format, Reason, aws_waf, clickstream, make_format
 
 CLICK = (

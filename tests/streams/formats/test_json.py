@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.config import ConfigError, FieldKind, Source
+from detectors.config import ConfigError, FieldKind
+from detectors.sources import Source
 from streams.formats import BadEvent, parse_all
 from streams.formats.json import Json
 

@@ -33,7 +33,7 @@ def test_both_incidents_are_told_where_they_are_and_told_to_be_over(now: datetim
             if isinstance(outcome, Alert):
                 story.hear(0.0, outcome)
 
-    for (name, source), (_, generator) in zip(what.sources.items(), timeline.sources, strict=True):
+    for (name, source), (_, generator) in zip(what.streamed.items(), timeline.sources, strict=True):
         format_ = make_format(name, source, what.fields_of(name))
         events = (raw for _, raw in generator.events(timeline.history, timeline.live + ONCE))
         offset = 0
