@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
-import msgspec
 from faust.types import TP
 
 from detectors import state
@@ -17,11 +16,9 @@ from streams.dead_letters import DeadLetter, of_record
 from streams.formats import Format, make_format, parse_all
 from streams.hop import Hop, Message, Wiring
 from streams.metrics import remove
-from streams.names import partition_of
+from streams.partials import partial_messages
 from streams.tables import Snapshot, SnapshotTable
 from streams.transport import Record
-
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class FoldStep:
@@ -80,15 +77,7 @@ class FoldStep:
         return self._messages(self.fold.idle(int(silent_seconds * 1000)))
 
     def _messages(self, records: Iterable[Partial | Watermark]) -> list[Message]:
-        return [
-            Message(
-                self._names.partials,
-                record.detector.encode(),
-                _encode(record),
-                partition=partition_of(record.detector, record.shard, self._partitions),
-            )
-            for record in records
-        ]
+        return partial_messages(records, self._names.partials, self._partitions)
 
     def _count(self) -> None:
         fold, metrics = self.fold, self._metrics

@@ -18,6 +18,7 @@ class Names(NamedTuple):
     alerts: str
     dead_letters: str
     feedback: str
+    cursors: str
 
     @classmethod
     def under(cls, prefix: str) -> Names:

@@ -15,19 +15,19 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import TP
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from detectors.config import Config
 from streams.courier import Courier
 from streams.dead_letters import DeadLetter
 from streams.deliveries import Deliveries
-from streams.errors import SettingsError
 from streams.names import LARGEST_MESSAGE_BYTES, Names
 from streams.notices import Site
+from streams.serving import serve
 from streams.settings import Settings
 from streams.sinks import make_sender
 
@@ -76,7 +76,9 @@ class Notifier:
             try:
                 await producer.start()
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._serve())
+                    tasks.create_task(
+                        serve(self._settings, self.deliveries.registry, self._is_ready, self._count_waiting)
+                    )
                     for name, sender in senders.items():
                         courier = Courier(
                             name, self._config, sender, site=site, deliveries=self.deliveries, bury=bury
@@ -113,27 +115,6 @@ class Notifier:
         finally:
             await consumer.stop()
 
-    async def _serve(self) -> None:
-        """Metrics and probes, until cancelled."""
-        app = web.Application()
-        app.add_routes([web.get("/metrics", self._metrics), web.get("/live", self._live)])
-        app.add_routes([web.get("/ready", self._ready)])
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            host, port = self._settings.web_host, self._settings.web_port
-            try:
-                await web.TCPSite(runner, host, port).start()
-            except OSError as error:
-                message = (
-                    f"cannot listen on {host}:{port}: {error.strerror}; "
-                    "set LOOKALIVE_WEB_HOST and LOOKALIVE_WEB_PORT"
-                )
-                raise SettingsError(message) from error
-            await asyncio.Event().wait()
-        finally:
-            await runner.cleanup()
-
     def _count_waiting(self) -> None:
         self.deliveries.waiting.clear()
         for name, (consumer, courier) in self._feeds.items():
@@ -142,17 +123,8 @@ class Notifier:
                     waiting = max(0, (consumer.highwater(tp) or 0) - delivered)
                     self.deliveries.waiting.labels(name, str(tp.partition)).set(waiting)
 
-    async def _metrics(self, _: web.Request) -> web.Response:
-        self._count_waiting()
-        body = generate_latest(self.deliveries.registry)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def _live(self, _: web.Request) -> web.Response:
-        return web.json_response({"live": True})
-
-    async def _ready(self, _: web.Request) -> web.Response:
-        ready = set(self._feeds) == set(self._config.sinks)
-        return web.json_response({"ready": ready}, status=200 if ready else 503)
+    def _is_ready(self) -> bool:
+        return set(self._feeds) == set(self._config.sinks)
 
 
 class _Revoked(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

@@ -66,6 +66,7 @@ def internal_topics(settings: Settings, shards: int = 1) -> list[Topic]:
         "alerts": ("what people are told", _delete(90)),
         "dead-letters": ("input that could not be read, with its coordinates", _delete(14)),
         "feedback": ("what people say of anomalies, and what is snoozed", {"cleanup.policy": "compact"}),
+        "cursors": ("how far crawled sources were read", {"cleanup.policy": "compact"}),
     }
     all_have = {
         "max.message.bytes": str(LARGEST_MESSAGE_BYTES),

@@ -30,6 +30,10 @@ class TableError(OperatorError):
     """A file of rows cannot be used; the message says what is missing and what to do."""
 
 
+class NoRows(TableError):
+    """There is nothing in a file, or nothing but a header."""
+
+
 @dataclass(frozen=True)
 class Row:
     """The cells of a line."""
@@ -94,7 +98,7 @@ def read_table(path: Path) -> Table:
     rows = everything[1:] if names else everything
     if not rows:
         message = f"{name}: there are no rows in it"
-        raise TableError(message)
+        raise NoRows(message)
     width = max(len(row.cells) for row in rows[:SAMPLE])
     columns = [*names, *(f"column {n}" for n in range(len(names) + 1, width + 1))]
     return Table(name, columns, bool(names), rows)

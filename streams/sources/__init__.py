@@ -8,12 +8,15 @@ from typing import Any
 from detectors import sources
 from detectors.config import Detector
 from streams.settings import Settings
+from streams.sources.files import FilesReader
 from streams.sources.reading import Reader, Unavailable
 
 __all__ = ["READERS", "Reader", "Unavailable", "make_reader"]
 
 #: Kind of source → what reads it.
-READERS: Mapping[type[sources.Crawled], Callable[[Any, Detector, Settings], Reader]] = {}
+READERS: Mapping[type[sources.Crawled], Callable[[Any, Detector, Settings], Reader]] = {
+    sources.Files: FilesReader,
+}
 
 
 def make_reader(source: sources.AnyCrawled, detector: Detector, settings: Settings) -> Reader:

@@ -16,12 +16,13 @@ DAY = timedelta(days=1) // timedelta(milliseconds=1)
 
 def test_internal_topics_keep_what_the_hops_replay() -> None:
     topics = {topic.name: topic for topic in internal_topics(Settings(prefix="x", partitions=6))}
-    assert list(topics) == ["x.partials", "x.scores", "x.groups", "x.alerts", "x.dead-letters", "x.feedback"]
+    assert list(topics) == ["x.partials", "x.scores", "x.groups", "x.alerts", "x.dead-letters", "x.feedback", "x.cursors"]
     assert {topic.partitions for topic in topics.values()} == {6}
     replayed = [name for name, topic in topics.items() if "message.timestamp.type" in topic.config]
     assert replayed == list(topics)
-    # What people said is kept until it is taken back.
-    assert topics.pop("x.feedback").config["cleanup.policy"] == "compact"
+    # What people said is kept until it is taken back, and how far a source was read until it is read on.
+    for name in ("x.feedback", "x.cursors"):
+        assert topics.pop(name).config["cleanup.policy"] == "compact"
     retention = {name: int(topic.config["retention.ms"]) // DAY for name, topic in topics.items()}
     assert retention == {
         "x.partials": 14,
@@ -36,8 +37,8 @@ def test_each_shard_of_a_detector_has_a_partition() -> None:
     def partitions(shards: int) -> list[int]:
         return [topic.partitions for topic in internal_topics(Settings(partitions=6), shards)]
 
-    assert partitions(3) == [6] * 6
-    assert partitions(16) == [16, 6, 6, 6, 6, 6]
+    assert partitions(3) == [6] * 7
+    assert partitions(16) == [16, 6, 6, 6, 6, 6, 6]
 
 
 @pytest.mark.kafka

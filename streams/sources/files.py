@@ -1,0 +1,99 @@
+"""Files that are written interval by interval → records: JSON lines as they are, rows of CSV as JSON."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import zlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import cramjam
+import structlog
+
+from detectors.config import Detector, FieldKind
+from detectors.intervals import Intervals
+from detectors.records import utc
+from detectors.sources import Files
+from streams.csv_files.reading import NoRows, TableError, read_table
+from streams.csv_files.records import is_csv, records
+from streams.errors import SettingsError
+from streams.settings import Settings
+from streams.sources.reading import Unavailable
+
+log = structlog.get_logger(__name__)
+
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+
+
+class FilesReader:
+    """Reads the files of the intervals of one detector."""
+
+    def __init__(self, source: Files, detector: Detector, _: Settings) -> None:
+        if source.path.startswith("s3://"):
+            message = "s3:// is not read yet"
+            raise SettingsError(message)
+        self._source = source
+        self._intervals = Intervals(detector.interval, detector.timezone)
+        self._zone = ZoneInfo(detector.timezone)
+        fields: dict[str, FieldKind] = {
+            measure.field: "number" for measure in detector.additive if measure.field is not None
+        }
+        self._numbers = {source.fields.get(name, name) for name in fields}
+
+    def read(self, start: datetime, end: datetime) -> Iterator[bytes]:
+        """The records of all files of the intervals from start up to before end, in the order of their names.
+
+        Raises:
+            Unavailable: a file cannot be read, or only a part of it is there.
+        """
+        for path in self.paths(start, end):
+            found = _matching(path)
+            if not found:
+                # Whether that is unusual is told by whoever scores: the source has said nothing.
+                log.warning("no_files", path=path)
+            for file in found:
+                yield from self._records(file)
+
+    def paths(self, start: datetime, end: datetime) -> list[str]:
+        """Where the files of the intervals from start up to before end are, as the source says it."""
+        at, until = (round(moment.timestamp() * 1000) for moment in (start, end))
+        paths: dict[str, None] = {}
+        while at < until:
+            local = utc(at).astimezone(self._zone)
+            paths[self._source.path.format(date=f"{local:%Y%m%d}", time=f"{local:%H%M}")] = None
+            at = self._intervals.end(at)
+        return list(paths)
+
+    def _records(self, file: Path) -> Iterator[bytes]:
+        try:
+            if is_csv(file):
+                for record in records([read_table(file)], self._source.time or "", self._numbers):
+                    yield record.raw
+            else:
+                yield from (line for line in _unpacked(file.read_bytes()).splitlines() if line.strip())
+        except NoRows:
+            return
+        except (OSError, EOFError, zlib.error, cramjam.DecompressionError, TableError) as error:
+            # Whoever writes it may not be done.
+            message = f"{file}: {error}"
+            raise Unavailable(message) from error
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+def _matching(path: str) -> list[Path]:
+    """The files at a path or pattern, or in a folder; not those that begin with `.` or `_`."""
+    found = glob.iglob(f"{path}/*" if Path(path).is_dir() else path)
+    return sorted(file for file in map(Path, found) if file.is_file() and file.name[0] not in "._")
+
+
+def _unpacked(raw: bytes) -> bytes:
+    if raw.startswith(GZIP):
+        return gzip.decompress(raw)
+    if raw.startswith(ZSTD):
+        return bytes(cramjam.zstd.decompress(raw))
+    return raw
