@@ -12,14 +12,15 @@ the same to the last bit; that is why sums are whole numbers of steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar, cast
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 
 from msgspec import Meta
 
 from detectors.config import Aggregation, ConfigError, Measure
+from detectors.records import Value
 from detectors.sketches import HyperLogLog, LogBuckets
 
 #: Steps that sums may be kept in; finer ones are below the noise of a float, since no value is beyond 1e15.
@@ -35,6 +36,20 @@ EXACT = 2.0**50
 ROUNDING = 1.5 * 2.0**52
 
 A = TypeVar("A")
+
+
+class Many(NamedTuple):
+    """What there is to say of events at one place that were added up elsewhere, in SQL for example."""
+
+    events: int
+    #: How many of them have the field; the sum of each one's steps; the least and the greatest value.
+    values: int = 0
+    steps: int = 0
+    least: float | None = None
+    greatest: float | None = None
+    #: The values that differ, and how often each came.
+    distinct: Sequence[Value] = ()
+    times: Mapping[float, int] = {}
 
 
 class Aggregator(Protocol[A]):
@@ -56,6 +71,9 @@ class Aggregator(Protocol[A]):
 
     def start(self) -> A:
         """The accumulator of no event."""
+
+    def of(self, many: Many) -> A:
+        """The accumulator of many events that were counted elsewhere."""
 
     def merge(self, accumulator: A, other: A) -> A:
         """What both hold together."""
@@ -86,6 +104,9 @@ class Count:
 
     def start(self) -> int:
         return 0
+
+    def of(self, many: Many) -> int:
+        return many.events
 
     def merge(self, accumulator: int, other: int) -> int:
         return accumulator + other
@@ -165,6 +186,9 @@ class Sum(InSteps):
     def start(self) -> float:
         return 0
 
+    def of(self, many: Many) -> float:
+        return exactly(many.steps)
+
     def merge(self, accumulator: float, other: float) -> float:
         return exactly(int(accumulator) + int(other))
 
@@ -195,6 +219,9 @@ class Mean(InSteps):
     def start(self) -> list[float]:
         return [0, 0]
 
+    def of(self, many: Many) -> list[float]:
+        return [exactly(many.steps), many.values]
+
     def merge(self, accumulator: list[float], other: list[float]) -> list[float]:
         return [exactly(int(accumulator[0]) + int(other[0])), accumulator[1] + other[1]]
 
@@ -219,6 +246,9 @@ class Max:
     def start(self) -> float | None:
         return None
 
+    def of(self, many: Many) -> float | None:
+        return None if many.greatest is None else many.greatest + 0.0
+
     def merge(self, accumulator: float | None, other: float | None) -> float | None:
         if accumulator is None or other is None:
             return other if accumulator is None else accumulator
@@ -239,6 +269,9 @@ class Min(Max):
 
     adding = ("if {cell} is None or value < {cell}:", "    {cell} = value + 0.0")
 
+    def of(self, many: Many) -> float | None:
+        return None if many.least is None else many.least + 0.0
+
     def merge(self, accumulator: float | None, other: float | None) -> float | None:
         if accumulator is None or other is None:
             return other if accumulator is None else accumulator
@@ -253,6 +286,12 @@ class Distinct:
 
     def start(self) -> HyperLogLog:
         return HyperLogLog()
+
+    def of(self, many: Many) -> HyperLogLog:
+        sketch = HyperLogLog()
+        for value in many.distinct:
+            sketch.add(value)
+        return sketch
 
     def merge(self, accumulator: HyperLogLog, other: HyperLogLog) -> HyperLogLog:
         accumulator.update(other)
@@ -279,6 +318,12 @@ class Quantile:
 
     def start(self) -> LogBuckets:
         return LogBuckets()
+
+    def of(self, many: Many) -> LogBuckets:
+        sketch = LogBuckets()
+        for value, times in many.times.items():
+            sketch.add_times(value, times)
+        return sketch
 
     def merge(self, accumulator: LogBuckets, other: LogBuckets) -> LogBuckets:
         accumulator.update(other)

@@ -16,7 +16,7 @@ from detectors.aggregation import aggregator
 from detectors.config import Detector
 from detectors.intervals import MILLISECOND, Intervals
 from detectors.merging import Merger
-from detectors.records import Interval, Partial, Watermark
+from detectors.records import HISTORY, Interval, LiveFrom, Partial, Watermark
 
 #: What a partition says of an interval: its Partials by block, all of which have counted the same events.
 Account = dict[int, Partial]
@@ -52,6 +52,8 @@ class CloserState(msgspec.Struct):
     progress: dict[int, Progress]
     open: list[Partial]
     told: list[Partial]
+    live_from: int | None = None
+    history: int | None = None
 
     @classmethod
     def begun(cls, fingerprint: str) -> CloserState:
@@ -76,6 +78,9 @@ class Closer:
         self.late = 0
         #: The configuration has changed: partitions begin to measure it at borders of their own.
         self._begins = False
+        #: Before this, history says what was; up to there it has come.
+        self._live_from: int | None = None
+        self._history: int | None = None
         self._partitions = 0
         self._progress: dict[int, Progress] = {}
         #: Start of the interval → partition → its account, of which all blocks are there.
@@ -87,18 +92,31 @@ class Closer:
         #: The types of the columns of a Partial.
         self._columns = [aggregator(measure, detector.interval).column for measure in detector.additive]
 
-    def add(self, record: Partial | Watermark) -> Iterator[Interval]:
+    def add(self, record: Partial | Watermark | LiveFrom) -> Iterator[Interval]:
         """Take in a record; yields the intervals that it closes, in order, empty ones included.
 
         Raises:
             BadPartial: it cannot be merged with others, and is left out.
         """
+        if isinstance(record, LiveFrom):
+            self._await_history(record.time)
+            return
         if isinstance(record, Partial):
             self._add_partial(record)
             return
         self._confirm(record.partition)
         self._add_watermark(record)
         yield from self._close()
+
+    def _await_history(self, live_from: int) -> None:
+        """Let history say what was before a time; said again after a crash, that changes nothing."""
+        if self.closed_through is not None and self.closed_through >= live_from:
+            return
+        self._live_from, self._begins = live_from, False
+        for start in [start for start in self._open if start < live_from]:
+            accounts = self._open.pop(start)
+            if HISTORY in accounts:
+                self._open[start] = {HISTORY: accounts[HISTORY]}
 
     def _add_partial(self, partial: Partial) -> None:
         self._check(partial)
@@ -136,6 +154,8 @@ class Closer:
     def _confirm(self, partition: int) -> None:
         """Believe what a partition has told: its Watermark comes after the last block."""
         for start, account in self._told.pop(partition, {}).items():
+            if partition != HISTORY and self._live_from is not None and start < self._live_from:
+                continue
             first = account[min(account)]
             if self._has_closed(first):
                 self._count_late(first)
@@ -147,6 +167,8 @@ class Closer:
                 self._open[start][partition] = account
 
     def _count_late(self, partial: Partial) -> None:
+        if partial.partition == HISTORY:
+            return  # It is sent again after a crash.
         progress = self._progress.get(partial.partition)
         if progress is None:
             self.late += partial.events
@@ -158,6 +180,15 @@ class Closer:
         progress.closed[partial.start] = max(partial.events, counted)
 
     def _add_watermark(self, news: Watermark) -> None:
+        if news.partition == HISTORY:
+            self._history = news.time
+        else:
+            self._hear(news)
+        reached = self._reached()
+        if reached is not None and (self.watermark is None or reached > self.watermark):
+            self.watermark = reached
+
+    def _hear(self, news: Watermark) -> None:
         self._partitions = news.partitions
         progress = self._progress.setdefault(news.partition, Progress(None, idle=True))
         progress.time, progress.idle = news.time, news.idle
@@ -166,11 +197,6 @@ class Closer:
         else:
             progress.vouched = progress.heard = None
             self._pass(progress)
-        if len(self._progress) < self._partitions:
-            return
-        reached = self._reached()
-        if reached is not None and (self.watermark is None or reached > self.watermark):
-            self.watermark = reached
 
     def _pass(self, progress: Progress) -> None:
         if progress.time is None or (progress.passed is not None and progress.time <= progress.passed):
@@ -188,12 +214,22 @@ class Closer:
         )
 
     def _reached(self) -> int | None:
+        """The time that all have passed: the history up to where the source is live, then its partitions."""
+        if self._live_from is None:
+            return self._reached_live()
+        if self._history is None or self._history < self._live_from:
+            return self._history
+        return max(self._live_from, self._reached_live() or 0)
+
+    def _reached_live(self) -> int | None:
         """The time that all partitions have passed.
 
         An idle partition does not hold the others back, but it vouches only for what they had
         reached one message of it ago: its next events may be on their way together with the ones
         that have just moved the others.
         """
+        if len(self._progress) < self._partitions:
+            return None
         slowest = self._slowest_active()
         if slowest is None:
             return max((p.time for p in self._progress.values() if p.time is not None), default=None)
@@ -247,6 +283,7 @@ class Closer:
             self._progress,
             [partial for accounts in self._open.values() for partial in _in_order(accounts)],
             [partial for accounts in self._told.values() for partial in _in_order(accounts)],
+            self._live_from, self._history,
         )  # fmt: skip
 
     def load(self, state: CloserState) -> None:
@@ -259,6 +296,7 @@ class Closer:
             return
         self.closed_through, self.watermark = state.closed_through, state.watermark
         self._begins, self._partitions, self._progress = state.begins, state.partitions, state.progress
+        self._live_from, self._history = state.live_from, state.history
         for partial in state.open:
             accounts = self._open.setdefault(partial.start, {})
             accounts.setdefault(partial.partition, {})[partial.block] = partial

@@ -15,7 +15,8 @@ from detectors.clock import Judged
 from detectors.config import Detector
 from detectors.folding import DetectorFold, DetectorFoldState
 from detectors.intervals import MILLISECOND
-from detectors.records import Event, Partial, Watermark
+from detectors.loop import Cell
+from detectors.records import Event, Partial, Value, Watermark
 
 
 class CrawledFold:
@@ -24,10 +25,17 @@ class CrawledFold:
     `state` is what was saved after the stretch before it.
     """
 
-    def __init__(self, detector: Detector, start: int, end: int, state: DetectorFoldState | None) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        start: int,
+        end: int,
+        state: DetectorFoldState | None,
+        partition: int = 0,
+    ) -> None:
         self._start, self._end = start, end
         self._lateness = detector.lateness // MILLISECOND
-        self._fold = DetectorFold(detector, partition=0, partitions=1)
+        self._fold = DetectorFold(detector, partition, partitions=1)
         self._fold.load(state, newest=None)
         #: Events of another time, which are left out.
         self.outside = 0
@@ -41,6 +49,10 @@ class CrawledFold:
         if kept:
             times = times[inside]
             self._fold.add(Judged(kept, times, times))
+
+    def add_many(self, time: int, leaf: Sequence[Value], events: int, cell: Cell | None) -> None:
+        """Take in events that were counted elsewhere: see `DetectorFold.add_many`."""
+        self._fold.add_many(time, leaf, events, cell)
 
     def close(self) -> tuple[list[Partial | Watermark], DetectorFoldState]:
         """The Partials of all its intervals, then the news that they are over; and what is to be saved."""

@@ -24,7 +24,7 @@ from detectors.intervals import MILLISECOND, Intervals
 from detectors.leaves import Leaves, LeavesState
 from detectors.loop import Cell, Loop
 from detectors.places import LONGEST, OTHER, roller, shard_of, text
-from detectors.records import Event, Partial, Place, Watermark
+from detectors.records import Event, Partial, Place, Value, Watermark
 
 #: No Partial is sent in one message that is larger, in bytes.
 BLOCK_BYTES = 512 * 1024
@@ -264,6 +264,18 @@ class DetectorFold:
         if all(value is None or len(value) <= LONGEST for value in leaf):
             interval.leaves[leaf] = cell
         return cell
+
+    def add_many(self, time: int, leaf: Sequence[Value], events: int, cell: Cell | None) -> None:
+        """Add events of one leaf and interval, counted elsewhere; no cell: the filter leaves them out."""
+        interval = self._enter(time)
+        interval.events += events
+        if cell is None:
+            self.filtered += events
+            return
+        place = tuple(map(text, leaf))
+        into = [place] if place in interval.cells or self.leaves.admits(place) else self.leaves.instead(place)
+        for each in into:
+            self._merge(self._cell(interval.cells, each), cell)
 
     def _cell(self, cells: dict[Place, Cell], place: Place) -> Cell:
         cell = cells.get(place)

@@ -115,6 +115,24 @@ class Watermark(msgspec.Struct, frozen=True, tag="watermark"):
     idle: bool
 
 
+#: In the place of a source partition: what came before `live_from`, from elsewhere.
+HISTORY = -1
+
+
+class LiveFrom(msgspec.Struct, frozen=True, tag="live_from"):
+    """The news that intervals before a time come from elsewhere, whole, as partition `HISTORY`.
+
+    What the partitions of the source say of those counts for nothing, and of later ones only when the
+    history has come up to there.
+    """
+
+    detector: str
+    fingerprint: str
+    shard: int
+    #: A border of intervals, in milliseconds.
+    time: int
+
+
 class Interval(msgspec.Struct, frozen=True):
     """A closed interval: the value of every measure at every place that had events in it."""
 

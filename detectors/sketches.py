@@ -211,6 +211,13 @@ class LogBuckets:
         counts = self._counts
         counts[bucket] = counts.get(bucket, 0) + 1
 
+    def add_times(self, value: float, times: int) -> None:
+        """Take in a value so many times."""
+        one = LogBuckets()
+        one.add(value)
+        (bucket,) = one._counts
+        self._counts[bucket] = self._counts.get(bucket, 0) + times
+
     def update(self, other: LogBuckets) -> None:
         """Take in all that another has seen."""
         for bucket, count in other._counts.items():

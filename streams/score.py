@@ -19,7 +19,7 @@ from detectors.closing import BadPartial, Closer, CloserState
 from detectors.config import Config, Detector
 from detectors.feedback import Verdict
 from detectors.foreseeing import Foresight
-from detectors.records import Interval, Partial, Watermark
+from detectors.records import Interval, LiveFrom, Partial, Watermark
 from detectors.scorer import Scorer, ScorerState
 from streams.dead_letters import not_ours
 from streams.formats import FAILURES
@@ -32,7 +32,7 @@ from streams.transport import Record
 
 log = structlog.get_logger(__name__)
 
-_decode = msgspec.msgpack.Decoder(Partial | Watermark | Verdict).decode
+_decode = msgspec.msgpack.Decoder(Partial | Watermark | LiveFrom | Verdict).decode
 _encode = msgspec.json.Encoder().encode
 
 #: A detector and one of its shards.

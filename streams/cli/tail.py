@@ -21,7 +21,7 @@ from kafka import KafkaConsumer, TopicPartition
 
 from detectors.feedback import Verdict
 from detectors.places import named
-from detectors.records import Alert, HeldBy, IntervalScores, Partial, Phase, Place, Watermark, utc
+from detectors.records import Alert, HeldBy, IntervalScores, LiveFrom, Partial, Phase, Place, Watermark, utc
 from detectors.sinks import Form
 from streams.cli import settings
 from streams.clients import reader
@@ -60,7 +60,7 @@ _UNPRINTABLE = re.compile(r"[^ -~]+")
 _encode = msgspec.json.Encoder().encode
 _decode_alert = msgspec.json.Decoder(Alert).decode
 _decode_scores = msgspec.json.Decoder(IntervalScores).decode
-_decode_partial = msgspec.msgpack.Decoder(Partial | Watermark | Verdict).decode
+_decode_partial = msgspec.msgpack.Decoder(Partial | Watermark | LiveFrom | Verdict).decode
 
 
 def score_lines(value: bytes) -> Iterator[bytes]:
@@ -98,7 +98,7 @@ def series_lines(scores: IntervalScores) -> Iterator[bytes]:
 
 
 def partial_lines(value: bytes) -> Iterator[bytes]:
-    """A Partial, Watermark or Verdict as JSON; sketches become base64."""
+    """A Partial, a Watermark or what people or commands said as JSON; sketches become base64."""
     yield _encode(_decode_partial(value))
 
 

@@ -16,7 +16,15 @@ DAY = timedelta(days=1) // timedelta(milliseconds=1)
 
 def test_internal_topics_keep_what_the_hops_replay() -> None:
     topics = {topic.name: topic for topic in internal_topics(Settings(prefix="x", partitions=6))}
-    assert list(topics) == ["x.partials", "x.scores", "x.groups", "x.alerts", "x.dead-letters", "x.feedback", "x.cursors"]
+    assert list(topics) == [
+        "x.partials",
+        "x.scores",
+        "x.groups",
+        "x.alerts",
+        "x.dead-letters",
+        "x.feedback",
+        "x.cursors",
+    ]
     assert {topic.partitions for topic in topics.values()} == {6}
     replayed = [name for name, topic in topics.items() if "message.timestamp.type" in topic.config]
     assert replayed == list(topics)
