@@ -21,7 +21,7 @@ from detectors.loop import Cell
 from detectors.places import text
 from detectors.records import Value
 from detectors.sources import Source
-from streams.errors import OperatorError, SettingsError
+from streams.errors import HistoryError, SettingsError
 from streams.formats.event_time import LATEST, PER_MILLISECOND
 
 #: Beyond this a value is refused, as in a record.
@@ -36,10 +36,6 @@ KINDS = {
     ".jsonl": "json",
     ".ndjson": "json",
 }
-
-
-class TableError(OperatorError):
-    """Files cannot be counted; the message says why."""
 
 
 class Group(NamedTuple):
@@ -68,7 +64,7 @@ class Table:
     """Files of one kind, for one detector. A context manager, which holds a database in memory."""
 
     def __init__(self, files: Sequence[Path], source: Source, detector: Detector) -> None:
-        """Raises TableError: the files are of no kind that is known, or of several."""
+        """Raises HistoryError: the files are of no kind that is known, or of several."""
         try:
             import duckdb  # noqa: PLC0415  (an extra: a worker needs none of it)
         except ImportError as error:
@@ -77,7 +73,7 @@ class Table:
         self._error = duckdb.Error
         if source.format != "json":
             message = f'history is read from tables of events: format "json", not {source.format!r}'
-            raise TableError(message)
+            raise HistoryError(message)
         self._database = duckdb.connect()
         self._database.execute("SET TimeZone = 'UTC'")
         self._source, self._detector = source, detector
@@ -105,7 +101,7 @@ class Table:
         """Count the events from one time up to before another, in milliseconds.
 
         Raises:
-            TableError: a file cannot be read, or lacks the time.
+            HistoryError: a file cannot be read, or lacks the time.
         """
         try:
             described = self._run(f"DESCRIBE FROM {self._relation()}")
@@ -117,7 +113,7 @@ class Table:
             )[0]
         except self._error as error:
             message = f"{', '.join(self._files[:3])}: {str(error).partition(chr(10))[0]}"
-            raise TableError(message) from error
+            raise HistoryError(message) from error
         return Counted(int(events or 0), int(invalid or 0), first, last)
 
     def progress(self) -> float:
@@ -253,7 +249,7 @@ class Table:
             message = (
                 f"{self._files[0]}: no column {path!r}, which is the time; there are {', '.join(columns)}"
             )
-            raise TableError(message)
+            raise HistoryError(message)
         found = self._at(path, columns)
         kind = columns.get(path, "VARCHAR")
         if kind.startswith(("TIMESTAMP", "DATE")):
@@ -324,7 +320,7 @@ def _kind(files: Sequence[Path]) -> str:
     kinds = {_kind_of(file) for file in files}
     if len(kinds) != 1:
         message = f"files of one kind at a time, not {' and '.join(sorted(kinds))}"
-        raise TableError(message)
+        raise HistoryError(message)
     return kinds.pop()
 
 
@@ -333,5 +329,5 @@ def _kind_of(file: Path) -> str:
     kind = KINDS.get(suffixes[-1] if suffixes else "")
     if kind is None:
         message = f"{file}: what is it? Its name should end in .parquet, .csv, .tsv, .json, .jsonl or .ndjson"
-        raise TableError(message)
+        raise HistoryError(message)
     return kind

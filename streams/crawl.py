@@ -33,6 +33,7 @@ from streams.formats import make_format, parse_all
 from streams.hop import Message
 from streams.names import LARGEST_MESSAGE_BYTES, Names
 from streams.partials import partial_messages
+from streams.publishing import publish
 from streams.serving import serve
 from streams.settings import Settings
 from streams.sources import Reader, Unavailable, make_reader
@@ -209,9 +210,9 @@ class Crawler:
                 continue
             end = lane.end_of(start, whole)
             stretch = await self._ask(lane, start, end, state)
-            await _publish(producer, stretch.messages)
+            await publish(producer, stretch.messages)
             start, state = end, stretch.state
-            await _publish(producer, [cursors.message(lane.name, Cursor(start, state), self._names)])
+            await publish(producer, [cursors.message(lane.name, Cursor(start, state), self._names)])
             self.metrics.records.labels(*labels).inc(stretch.records)
             for reason, count in stretch.invalid.items():
                 self.metrics.invalid.labels(*labels, reason).inc(count)
@@ -270,15 +271,6 @@ async def _in_thread(work: Callable[[], Stretch]) -> Stretch:
 
     threading.Thread(target=run, daemon=True).start()
     return await done
-
-
-async def _publish(producer: AIOKafkaProducer, messages: Iterable[Message]) -> None:
-    """Send messages, and wait until the broker has them."""
-    sent = [
-        await producer.send(message.topic, message.value, message.key, partition=message.partition)
-        for message in messages
-    ]
-    await asyncio.gather(*sent)
 
 
 def _now() -> int:

@@ -5,7 +5,8 @@
     ├── BrokerError        the program's own Kafka: Java, jars, port, directory
     ├── TopicError         a cluster that does not answer, a topic that is not there
     ├── BackupError        a copy of the state: its file, or where it is to be put back
-    └── GroupError         an anomaly group, or one of its series, that is not there
+    ├── GroupError         an anomaly group, or one of its series, that is not there
+    └── HistoryError       files of the past that cannot be read, or come too late
 
 Beside them stands `detectors.config.ConfigError`. Anything else is a bug and keeps its traceback.
 """
@@ -35,3 +36,7 @@ class BackupError(OperatorError):
 
 class GroupError(OperatorError):
     """An anomaly group or a series of one is not there, or cannot be read; the message says why."""
+
+
+class HistoryError(OperatorError):
+    """Files of the past cannot be read, or not become the history of a detector; the message says why."""

@@ -18,7 +18,8 @@ from detectors.config import Config
 from detectors.crawling import CrawledFold
 from detectors.loading import parse
 from detectors.records import Partial, Watermark
-from streams.counting import Table, TableError
+from streams.counting import Table
+from streams.errors import HistoryError
 from streams.formats import make_format, parse_all
 
 CONFIGURATION = """
@@ -252,5 +253,5 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(
     what = configuration()
     file = tmp_path / name
     file.write_bytes(content)
-    with pytest.raises(TableError, match=message):
+    with pytest.raises(HistoryError, match=message):
         Table([file], what.records_of("shop"), what.detectors[0]).count(None, None)

@@ -1,0 +1,219 @@
+"""History from files and what is live from a topic, through a real worker: as if all were in the topic."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from detectors.records import IntervalScores
+from streams.cli import main
+from streams.cli.tail import series_lines
+from streams.settings import PREFIX, Settings
+from streams.topics import create
+from tests.streams.worker import running_worker
+
+pytestmark = pytest.mark.kafka
+
+HOUR = 3_600_000
+START = 1_774_656_000_000
+DAYS = 10
+#: From then on the topic says what is; it also has what was for a day before, and that counts for nothing.
+LIVE = START + 8 * 24 * HOUR
+SECONDS = 240
+#: Publishes some intervals at a time, so that there is an end between any two of them.
+IN_SMALL_STEPS = """
+import streams.backfill
+streams.backfill.STRIDE = 20
+from streams.cli import main
+main()
+"""
+
+CONFIGURATION = """
+[sources.shop]
+topic = "TOPIC"
+format = "json"
+time = "ts"
+clock = "event"
+
+[[detectors]]
+name = "shop"
+source = "shop"
+interval = "PT1H"
+lateness = "PT1M"
+dimensions = ["platform"]
+measures = [
+  { name = "views", aggregation = "count", where = { event = "view" } },
+  { name = "revenue", aggregation = "sum", field = "amount" },
+  { name = "slowest", aggregation = "p95", field = "amount" },
+]
+
+[[alerts]]
+name = "page"
+detector = "shop"
+"""
+
+
+def _events() -> Iterator[dict[str, Any]]:
+    random_ = random.Random(7)
+    for hour in range(DAYS * 24):
+        for platform in ("web", "app"):
+            usual = 20 + 10 * abs(hour % 24 - 12) / 12
+            failing = platform == "app" and 40 <= DAYS * 24 - hour < 44
+            for _ in range(round(max(0.0, random_.gauss(usual, 2)) * (0.1 if failing else 1))):
+                yield {
+                    "ts": START + hour * HOUR + random_.randrange(HOUR),
+                    "platform": platform,
+                    "event": random_.choice(["view", "view", "buy"]),
+                    "amount": round(random_.lognormvariate(2, 1), 2),
+                }
+
+
+EVENTS = sorted(_events(), key=lambda event: event["ts"])
+
+
+class Shop:
+    """Files of the past, and a topic."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.settings = settings
+        self.topic = f"{settings.prefix}-shop"
+        self.configuration = CONFIGURATION.replace("TOPIC", self.topic)
+        self.file = folder / "lookalive.toml"
+        self.file.write_text(self.configuration, encoding="utf-8")
+        past = [event for event in EVENTS if event["ts"] < LIVE]
+        lines = folder / "past.jsonl"
+        lines.write_text("\n".join(map(json.dumps, past)), encoding="utf-8")
+        self.past = folder / "past.parquet"
+        duckdb.execute(f"COPY (FROM read_json('{lines}')) TO '{self.past}'")
+        self.everything = folder / "everything.jsonl"
+        self.everything.write_text("\n".join(map(json.dumps, EVENTS)), encoding="utf-8")
+        self.environment = {
+            f"{PREFIX}BOOTSTRAP": str(settings.bootstrap),
+            f"{PREFIX}PREFIX": settings.prefix,
+            f"{PREFIX}GROUP": settings.group,
+            f"{PREFIX}DATA": str(settings.data),
+        }
+        create(settings, [self.topic])
+
+    def send(self, producer: Any) -> None:
+        for event in EVENTS:
+            if event["ts"] >= LIVE - 24 * HOUR:
+                producer.send(self.topic, json.dumps(event).encode(), partition=0)
+        producer.flush()
+
+    def backfill(self, *arguments: str) -> Result:
+        runner = CliRunner(env=self.environment)
+        return runner.invoke(main, ["backfill", "-c", str(self.file), "--input", str(self.past), *arguments])
+
+    def backfill_in_small_steps(self) -> subprocess.Popen[bytes]:
+        others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        command = [sys.executable, "-c", IN_SMALL_STEPS, "backfill", "-c", str(self.file)]
+        return subprocess.Popen(
+            [*command, "--input", str(self.past)],
+            env={**others, **self.environment},
+            stdout=subprocess.DEVNULL,
+        )
+
+    def scores_of_a_backtest(self, folder: Path) -> list[Any]:
+        scores = folder / "scores.jsonl"
+        arguments = ["backtest", "-c", str(self.file), "--input", str(self.everything), "--json"]
+        ran = CliRunner().invoke(main, [*arguments, "--scores", str(scores)])
+        assert ran.exit_code == 0, ran.output
+        return [json.loads(line) for line in scores.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def shop(settings: Settings, tmp_path: Path) -> Shop:
+    return Shop(settings, tmp_path)
+
+
+def scored(settings: Settings, read_all: Callable[..., list[Any]], intervals: int) -> list[Any]:
+    """The scores of so many intervals, a line a series."""
+    until = time.monotonic() + SECONDS
+    while len(found := read_all(f"{settings.prefix}.scores")) < intervals:
+        assert time.monotonic() < until, f"{len(found)} of {intervals} intervals are scored"
+        time.sleep(0.5)
+    told = [msgspec.json.decode(record.value, type=IntervalScores) for record in found]
+    return [json.loads(line) for one in told for line in series_lines(one)]
+
+
+@pytest.mark.parametrize("worker_first", [False, True])
+def test_history_and_topic_give_what_all_of_it_gives(
+    worker_first: bool, shop: Shop, settings: Settings, read_all: Callable[..., list[Any]], producer: Any,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        if worker_first:
+            stack.enter_context(running_worker(shop.configuration, settings))
+        ran = shop.backfill("--json")
+        assert ran.exit_code == 0, ran.output
+        said = json.loads(ran.stdout)
+        assert said["events"] == sum(event["ts"] < LIVE for event in EVENTS)
+        assert (said["start"], said["end"]) == ("2026-03-28T00:00:00Z", "2026-04-05T00:00:00Z")
+        shop.send(producer)
+        if not worker_first:
+            stack.enter_context(running_worker(shop.configuration, settings))
+        # The last interval is still open: only events move the time of a replay.
+        got = scored(settings, read_all, DAYS * 24 - 1)
+    expected = shop.scores_of_a_backtest(tmp_path)
+    assert got == [line for line in expected if line["interval_start"] < "2026-04-06T23"]
+    assert any(line["severity"] > 90 for line in got)
+
+
+def test_it_goes_on_after_any_end_and_changes_nothing_when_it_is_done_again(
+    shop: Shop, settings: Settings, read_all: Callable[..., list[Any]], producer: Any, tmp_path: Path
+) -> None:
+    for n in range(4):
+        process = shop.backfill_in_small_steps()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1.5 + 0.3 * n)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert shop.backfill_in_small_steps().wait(SECONDS) == 0
+    before = len(read_all(f"{settings.prefix}.partials"))
+    assert shop.backfill().exit_code == 0
+    # Once more it says from when on the topic is live, and that the history is there.
+    assert len(read_all(f"{settings.prefix}.partials")) <= before + 2
+    shop.send(producer)
+    with running_worker(shop.configuration, settings):
+        got = scored(settings, read_all, DAYS * 24 - 1)
+    expected = shop.scores_of_a_backtest(tmp_path)
+    assert got == [line for line in expected if line["interval_start"] < "2026-04-06T23"]
+
+
+def test_what_was_scored_before_is_not_filled(
+    shop: Shop, settings: Settings, read_all: Callable[..., list[Any]], producer: Any
+) -> None:
+    shop.send(producer)
+    with running_worker(shop.configuration, settings):
+        scored(settings, read_all, 3 * 24 - 1)
+    refused = shop.backfill()
+    assert refused.exit_code == 2
+    assert "has scored up to 2026-04-06T23:00Z, and what has closed never changes" in refused.output
+
+
+def test_files_that_are_not_there_and_times_that_are_none_are_refused(shop: Shop, tmp_path: Path) -> None:
+    shop.past = tmp_path / "none-*.parquet"
+    refused = shop.backfill()
+    assert (refused.exit_code, f"there is no file {shop.past}" in refused.output) == (2, True)
+    shop.past = shop.everything
+    refused = shop.backfill("--to", "soon")
+    assert (refused.exit_code, "'soon' is no time" in refused.output) == (2, True)
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text('{"ts": null}\n', encoding="utf-8")
+    shop.past = empty
+    assert shop.backfill().exit_code == 1
