@@ -112,7 +112,7 @@ def test_every_name_is_told_once() -> None:
 @pytest.mark.parametrize(
     ("names", "events"),
     [
-        (["bare", "worker"], 20_000),
+        (["bare", "worker"], 40_000),
         pytest.param(["waf-bare", "waf-worker"], 200_000, marks=pytest.mark.slow),
     ],
 )
