@@ -55,7 +55,7 @@ class CloudWatchReader:
         self._intervals = Intervals(detector.interval, detector.timezone)
         self._client = aws.client("cloudwatch", source.region or settings.aws_region, ATTEMPTS)
 
-    def read(self, start: datetime, end: datetime) -> list[bytes]:
+    def read(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """A record for each combination of dimension values and interval."""
         numbers = Numbers()
         metrics = self._list()

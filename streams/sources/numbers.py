@@ -7,7 +7,7 @@ its measures in rows that have them all.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -35,7 +35,7 @@ class Numbers:
     >>> numbers = Numbers()
     >>> numbers.add(0, place_of({"shop": "DE"}), "orders", 7.0)
     >>> numbers.add(0, place_of({"shop": "DE"}), "errors", 1.0)
-    >>> numbers.records()
+    >>> list(numbers.records())
     [b'{"timestamp":0,"shop":"DE","orders":7.0,"errors":1.0}']
     """
 
@@ -56,10 +56,7 @@ class Numbers:
             raise Unavailable(message)
         row[field] = value
 
-    def records(self) -> list[bytes]:
+    def records(self) -> Iterator[bytes]:
         """All of it as JSON."""
-        encode = msgspec.json.encode
-        return [
-            encode({TIMESTAMP: start, **dict(place), **values})
-            for (start, place), values in self._rows.items()
-        ]
+        for (start, place), values in self._rows.items():
+            yield msgspec.json.encode({TIMESTAMP: start, **dict(place), **values})

@@ -70,7 +70,7 @@ class PrometheusReader:
         self._address()
         self._headers()
 
-    def read(self, start: datetime, end: datetime) -> list[bytes]:
+    def read(self, start: datetime, end: datetime) -> Iterator[bytes]:
         """A record for each combination of labels and interval."""
         numbers = Numbers()
         for stretch in stretches(self._intervals, start, end, MOST_POINTS):

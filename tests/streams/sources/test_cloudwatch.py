@@ -345,7 +345,7 @@ def answered(*answers: dict[str, Any]) -> list[bytes]:
         stub.add_response("list_metrics", {**listed("DE"), "ResponseMetadata": {"RequestId": "1"}})
         for answer in answers:
             stub.add_response("get_metric_data", {**answer, "ResponseMetadata": {"RequestId": "1"}})
-        records = reader.read(at("03-02 12:00"), at("03-02 12:10"))
+        records = list(reader.read(at("03-02 12:00"), at("03-02 12:10")))
         stub.assert_no_pending_responses()
     return records
 
