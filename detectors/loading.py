@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from detectors import conditions, sources
+from detectors import conditions, crawled_metrics, sources
 from detectors.calendars import countries, public_holidays, recurrences
 from detectors.config import (
     DAY,
@@ -160,6 +160,8 @@ def _contradictions(config: Config) -> Iterator[str]:
         if detector.source not in config.sources:
             yield f"{where}: no source named {detector.source!r}; {_known(config.sources)}"
         yield from _bad_detector(detector, where)
+        unfit = crawled_metrics.contradictions(config.sources.get(detector.source), detector)
+        yield from (f"{where}: {problem}" for problem in unfit)
         for measure in detector.measures:
             yield from _bad_measure(measure, detector, f"{where}, measure {measure.name!r}")
     for name, sink in config.sinks.items():

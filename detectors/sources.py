@@ -189,6 +189,11 @@ def contradictions(source: AnyCrawled) -> Iterator[str]:
         yield "give cluster or workgroup"
     if isinstance(source, Files):
         yield from _bad_path(source.path)
+    if isinstance(source, Prometheus):
+        if (source.username is None) != (source.password is None):
+            yield "username and password go together"
+        if source.timeout <= timedelta(0):
+            yield "timeout must be above zero"
 
 
 def _bad_path(path: str) -> Iterator[str]:

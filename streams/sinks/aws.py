@@ -1,8 +1,4 @@
-"""Sinks in AWS: SNS, Lambda, S3 and Security Hub, by boto3 (`pip install 'lookalive[aws]'`).
-
-Credentials come from where boto3 looks: the environment, a profile, a role. `AWS_ENDPOINT_URL` leads
-elsewhere. boto3 blocks, so each call has a thread of its own.
-"""
+"""Sinks in AWS: SNS, Lambda, S3 and Security Hub. boto3 blocks, so each call has a thread of its own."""
 
 from __future__ import annotations
 
@@ -11,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from detectors.sinks import S3, Lambda, SecurityHub, Sns
-from streams.errors import SettingsError
+from streams import aws
 from streams.notices import Notice, Site, asff, encode, tables
 from streams.notices.fitting import fitting
 from streams.notices.texts import short
-from streams.sinks.sending import TIMEOUT_SECONDS, Refused, Unavailable
+from streams.sinks.sending import Refused, Unavailable
 
 #: SNS takes fewer than a hundred characters, and with all that is around it as many bytes as Lambda: 262,144.
 LONGEST_SUBJECT, LONGEST_BYTES = 99, 250_000
@@ -34,18 +30,8 @@ def client(service: str, site: Site, name: str = "") -> Any:
     Raises:
         SettingsError: boto3 is not there.
     """
-    try:
-        import boto3  # noqa: PLC0415  (an extra: who has no sink in AWS needs none of it)
-        from botocore.config import Config  # noqa: PLC0415
-    except ImportError as error:
-        message = "a sink in AWS needs boto3: pip install 'lookalive[aws]'"
-        raise SettingsError(message) from error
-    # Whoever calls tries again, and counts it.
-    how = Config(
-        retries={"total_max_attempts": 1}, connect_timeout=TIMEOUT_SECONDS, read_timeout=TIMEOUT_SECONDS
-    )
-    region = name.split(":")[3] if name.startswith("arn:") else site.region
-    return boto3.client(service, region_name=region, config=how)
+    # Whoever calls tries again, and counts it: one attempt.
+    return aws.client(service, name.split(":")[3] if name.startswith("arn:") else site.region)
 
 
 async def call(operation: Callable[..., Any], **arguments: Any) -> Mapping[str, Any]:

@@ -13,7 +13,6 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
@@ -21,6 +20,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from detectors.words import plain
 from streams.errors import SettingsError
 from streams.notices import Notice
+from streams.secrets import read_address, read_secret
 
 TIMEOUT_SECONDS = 30.0
 #: Answers that no second attempt changes; all others, and none, may be a fault that someone puts right.
@@ -79,7 +79,7 @@ class Secret:
             SettingsError: there is no such variable or file.
         """
         self._reference = reference
-        self._read()
+        read_secret(reference)
 
     def __call__(self) -> str:
         """The secret.
@@ -88,25 +88,9 @@ class Secret:
             Unavailable: it was there before.
         """
         try:
-            return self._read()
+            return read_secret(self._reference)
         except SettingsError as error:
             raise Unavailable(str(error)) from None
-
-    def _read(self) -> str:
-        kind, _, name = self._reference.partition(":")
-        if kind == "env":
-            if value := os.environ.get(name, "").strip():
-                return value
-            message = f"the variable {name} of the environment is not set: a sink reads its secret there"
-            raise SettingsError(message)
-        if kind == "file":
-            try:
-                return Path(name).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", "no text")
-                message = f"cannot read the secret of a sink from {name}: {why}"
-                raise SettingsError(message) from error
-        return self._reference
 
 
 def address(reference: str) -> Secret:
@@ -115,11 +99,8 @@ def address(reference: str) -> Secret:
     Raises:
         SettingsError: there is none.
     """
-    found = Secret(reference)
-    if not found().startswith(("https://", "http://")):
-        message = f"{reference} holds no address: it should begin with https://"
-        raise SettingsError(message)
-    return found
+    read_address(reference)
+    return Secret(reference)
 
 
 async def post(session: ClientSession, url: str, body: bytes, headers: Mapping[str, str]) -> None:

@@ -8,13 +8,17 @@ from typing import Any
 from detectors import sources
 from detectors.config import Detector
 from streams.settings import Settings
+from streams.sources.cloudwatch import CloudWatchReader
 from streams.sources.files import FilesReader
+from streams.sources.prometheus import PrometheusReader
 from streams.sources.reading import Reader, Unavailable
 
 __all__ = ["READERS", "Reader", "Unavailable", "make_reader"]
 
 #: Kind of source → what reads it.
 READERS: Mapping[type[sources.Crawled], Callable[[Any, Detector, Settings], Reader]] = {
+    sources.CloudWatch: CloudWatchReader,
+    sources.Prometheus: PrometheusReader,
     sources.Files: FilesReader,
 }
 

@@ -139,7 +139,7 @@ async def test_a_secret_that_was_changed_is_used_from_then_on(
     await sender.send(notice())
     assert [one.path for one in receiver.received] == ["/old", "/new"]
     file.unlink()
-    with pytest.raises(Unavailable, match="cannot read the secret of a sink"):
+    with pytest.raises(Unavailable, match="cannot read a secret"):
         await sender.send(notice())
 
 
