@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import glob
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +29,8 @@ from streams.counting import Table
 from streams.cursors import Cursor
 from streams.errors import HistoryError, TopicError
 from streams.settings import Settings
+from streams.sources import Unavailable
+from streams.sources.buckets import Store
 
 T = TypeVar("T")
 #: From when on, and up to when, in milliseconds.
@@ -53,8 +55,8 @@ class Filled(msgspec.Struct):
     "inputs",
     multiple=True,
     required=True,
-    help="A file of events, or a pattern: Parquet, CSV with a line of names, or JSON lines; these two also "
-    "packed with gzip or zstd. May be given again.",
+    help="A file of events, a folder, or a pattern, also s3://: Parquet, CSV with a line of names, or JSON "
+    "lines; these two also packed with gzip or zstd. May be given again.",
 )
 @click.option("--source", help="Whose events they are, where the configuration has several sources.")
 @click.option("--from", "since", help="The first time, in ISO 8601; else that of the first event.")
@@ -77,13 +79,13 @@ def command(
     """
     where, what = settings(), loading.load(configuration)
     name = _source(what, source)
-    files = _files(inputs)
     bounds = _time("--from", since), _time("--to", until)
     states = topics.create(where, [source.topic for source in what.streamed.values()], what.shards)
     partitions = {state.name: state.partitions or where.partitions for state in states}
     stored, scored = cursors.read(where), _scored(where)
     filled = []
-    with bar() as progress:
+    with ExitStack() as stack, closing(Store(where.aws_region)) as store, bar() as progress:
+        files = _files(inputs, store, stack)
         for detector in what.detectors_of(name):
             work = _History(what, where, detector, progress, partitions[f"{where.prefix}.partials"])
             cursor = stored.get(key(what, detector))
@@ -205,20 +207,24 @@ def _source(what: Config, asked: str | None) -> str:
     return asked
 
 
-def _files(inputs: tuple[str, ...]) -> list[Path]:
-    """The files that are named or match.
+def _files(inputs: tuple[str, ...], store: Store, stack: ExitStack) -> list[Path]:
+    """The files that are named or match, on this machine until the stack is closed.
 
     Raises:
-        HistoryError: there is none.
+        HistoryError: there is none, or it cannot be fetched.
     """
-    files: dict[Path, None] = {}
-    for one in inputs:
-        found = [Path(one)] if Path(one).is_file() else sorted(map(Path, glob.glob(one, recursive=True)))
-        if not found:
-            message = f"--input: there is no file {one}"
-            raise HistoryError(message)
-        files |= dict.fromkeys(file for file in found if file.is_file())
-    return list(files)
+    files: dict[str, None] = {}
+    try:
+        for one in inputs:
+            found = store.find(one)
+            if not found:
+                message = f"--input: there is no file {one}"
+                raise HistoryError(message)
+            files |= dict.fromkeys(found)
+        return [stack.enter_context(store.local(file)) for file in files]
+    except Unavailable as error:
+        message = f"--input: {error}"
+        raise HistoryError(message) from None
 
 
 def _time(option: str, said: str | None) -> int | None:

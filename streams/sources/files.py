@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import gzip
 import zlib
 from collections.abc import Iterator
@@ -19,8 +18,8 @@ from detectors.records import utc
 from detectors.sources import Files
 from streams.csv_files.reading import NoRows, TableError, read_table
 from streams.csv_files.records import is_csv, records
-from streams.errors import SettingsError
 from streams.settings import Settings
+from streams.sources.buckets import Store
 from streams.sources.reading import Unavailable
 
 log = structlog.get_logger(__name__)
@@ -31,11 +30,9 @@ GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 class FilesReader:
     """Reads the files of the intervals of one detector."""
 
-    def __init__(self, source: Files, detector: Detector, _: Settings) -> None:
-        if source.path.startswith("s3://"):
-            message = "s3:// is not read yet"
-            raise SettingsError(message)
+    def __init__(self, source: Files, detector: Detector, settings: Settings) -> None:
         self._source = source
+        self._store = Store(source.region or settings.aws_region)
         self._intervals = Intervals(detector.interval, detector.timezone)
         self._zone = ZoneInfo(detector.timezone)
         fields: dict[str, FieldKind] = {
@@ -50,12 +47,13 @@ class FilesReader:
             Unavailable: a file cannot be read, or only a part of it is there.
         """
         for path in self.paths(start, end):
-            found = _matching(path)
+            found = self._store.find(path)
             if not found:
                 # Whether that is unusual is told by whoever scores: the source has said nothing.
                 log.warning("no_files", path=path)
             for file in found:
-                yield from self._records(file)
+                with self._store.local(file) as here:
+                    yield from self._records(file, here)
 
     def paths(self, start: datetime, end: datetime) -> list[str]:
         """Where the files of the intervals from start up to before end are, as the source says it."""
@@ -67,7 +65,7 @@ class FilesReader:
             at = self._intervals.end(at)
         return list(paths)
 
-    def _records(self, file: Path) -> Iterator[bytes]:
+    def _records(self, name: str, file: Path) -> Iterator[bytes]:
         try:
             if is_csv(file):
                 for record in records([read_table(file)], self._source.time or "", self._numbers):
@@ -78,17 +76,12 @@ class FilesReader:
             return
         except (OSError, EOFError, zlib.error, cramjam.DecompressionError, TableError) as error:
             # Whoever writes it may not be done.
-            message = f"{file}: {error}"
+            message = f"{name}: {error}"
             raise Unavailable(message) from error
 
     def close(self) -> None:
-        """Nothing stays open."""
-
-
-def _matching(path: str) -> list[Path]:
-    """The files at a path or pattern, or in a folder; not those that begin with `.` or `_`."""
-    found = glob.iglob(f"{path}/*" if Path(path).is_dir() else path)
-    return sorted(file for file in map(Path, found) if file.is_file() and file.name[0] not in "._")
+        """Let go of connections."""
+        self._store.close()
 
 
 def _unpacked(raw: bytes) -> bytes:

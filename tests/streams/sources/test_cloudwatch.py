@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto.server import ThreadedMotoServer
 
 from streams import aws
 from streams.errors import SettingsError
 from streams.sources import Unavailable, cloudwatch
 from tests.streams.sources.answers import Request, at, events_of, reader_of, serving, shown
+
+pytestmark = pytest.mark.usefixtures("amazon")
 
 WAF = shown("CloudWatch")
 APP = """
@@ -36,23 +36,6 @@ measures = [
   { name = "latency", aggregation = "mean", field = "Latency" },
 ]
 """
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(autouse=True)
-def empty(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    urllib.request.urlopen(f"{endpoint}/moto-api/reset", b"").close()
 
 
 def put(namespace: str, name: str, *values: tuple[str, float], region: str = "us-east-1", **of: str) -> None:
