@@ -132,6 +132,9 @@ class Closer:
         if not account or _events(account) == partial.events:
             account[partial.block] = partial
 
+    def _is_history(self, start: int) -> bool:
+        return self._live_from is not None and start < self._live_from
+
     def _check(self, partial: Partial) -> None:
         rows, additive = len(partial.places), len(self.detector.additive)
         lengths = {len(partial.volumes), *map(len, partial.columns)}
@@ -154,7 +157,7 @@ class Closer:
     def _confirm(self, partition: int) -> None:
         """Believe what a partition has told: its Watermark comes after the last block."""
         for start, account in self._told.pop(partition, {}).items():
-            if partition != HISTORY and self._live_from is not None and start < self._live_from:
+            if partition != HISTORY and self._is_history(start):
                 continue
             first = account[min(account)]
             if self._has_closed(first):
@@ -167,8 +170,8 @@ class Closer:
                 self._open[start][partition] = account
 
     def _count_late(self, partial: Partial) -> None:
-        if partial.partition == HISTORY:
-            return  # It is sent again after a crash.
+        if partial.partition == HISTORY or self._is_history(partial.start):
+            return  # It is sent again after a crash, or counts for nothing.
         progress = self._progress.get(partial.partition)
         if progress is None:
             self.late += partial.events
