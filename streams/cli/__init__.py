@@ -16,12 +16,13 @@ from detectors.config import ConfigError
 from streams.errors import OperatorError
 from streams.settings import Settings, from_environment
 
-#: Subcommand → what it does. Each is `command` in the module of its name; only the one that is called
-#: is imported, so that none waits for libraries that another needs.
+#: Subcommand → what it does. Each is `command` in the module of its name, with `_` for `-`; only the one
+#: that is called is imported, so that none waits for libraries that another needs.
 COMMANDS = {
     "demo": "Run everything on this machine, on synthetic traffic with incidents in it.",
     "localise": "Say where a change is, in a CSV file of leaves, without Kafka or a configuration.",
     "score": "Score a CSV file of one series, without Kafka or a configuration.",
+    "import-l4m": "Make a configuration of what Amazon Lookout for Metrics was told.",
     "check": "Say what a configuration watches, or what is wrong with it.",
     "backtest": "Run a configuration over files of past events, without Kafka.",
     "series": "Show what a model believes about a series.",
@@ -50,7 +51,7 @@ class Commands(click.Group):
         """Import the one that is called."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"streams.cli.{cmd_name}")
+        module = importlib.import_module(f"streams.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -1,0 +1,63 @@
+"""Files in S3 → a source that reads them, interval by interval."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from detectors.words import plain
+from streams.migration.made_source import MadeSource
+from streams.migration.placeholders import PLACEHOLDER
+from streams.migration.shapes import FileFormatDescriptor, S3SourceConfig
+from streams.migration.templates import path_of
+
+#: What is read: UTF-8, and what is a part of it.
+CHARSETS = frozenset({"", "UTF-8", "UTF8", "US-ASCII", "ASCII"})
+
+
+def read_files(made: MadeSource, s3: S3SourceConfig, daily: bool) -> None:
+    """Read the files of each interval, by the same path."""
+    template = next(filter(None, s3.templated_path_list or ()), None)
+    made.table = {"type": "files"}
+    read = path_of(template) if template else None
+    if read is None:
+        before = (template or f"s3://{PLACEHOLDER}bucket/").partition("{{")[0]
+        made.table["path"] = re.sub(r"[{}]", "", before) + ("{date}/" if daily else "{date}/{time}/")
+        what = f"the path {plain(template, 200)} cannot be said" if template else "no path template is given"
+        says = (
+            f"{what}: files of an interval are looked for where {{date}} (20260131) and {{time}} (1800) "
+            "say; change where they are written"
+        )
+        made.say("to do", says)
+    else:
+        made.table["path"], exact = read
+        if exact or daily:
+            made.say("kept", "files are found by the same path; {time} is when the interval begins")
+        else:
+            made.say("changed", "an hour alone cannot be said: each time all files of the day are read")
+    for problem in _unread(s3.file_format_descriptor):
+        made.say("to do", problem)
+    past = next(filter(None, s3.historical_data_path_list or ()), None)
+    if past:
+        says = (
+            f"the past at {plain(past, 300)} is not read: sort its rows into the path, by interval, "
+            "and the first crawl reads as much of it as history says; backtest says what it would have told"
+        )
+        made.say("missing", says)
+
+
+def _unread(described: FileFormatDescriptor | None) -> Iterator[str]:
+    """What is in the way of reading the files."""
+    csv = described.csv_format_descriptor if described else None
+    json = described.json_format_descriptor if described else None
+    if csv is not None:
+        if csv.contains_header is False:
+            names = f": {plain(','.join(csv.header_list), 200)}" if csv.header_list else ""
+            yield f"the CSV files have no line of names: write one{names}"
+        if csv.delimiter not in {None, ","}:
+            yield f"the CSV files have {csv.delimiter!r} between values: write commas"
+        if csv.quote_symbol not in {None, "", '"'}:
+            yield f"the CSV files have {csv.quote_symbol!r} around values: write double quotes"
+    charset = ((csv.charset if csv else None) or (json.charset if json else None) or "").upper()
+    if charset not in CHARSETS:
+        yield f"the files are {plain(charset)}: write UTF-8"
