@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from detectors.config import Config, ConfigError
+from detectors.config import Config
 from detectors.loading import parse
 from detectors.words import plain
 from streams.errors import MigrationError
@@ -86,7 +86,8 @@ def _checked(text: str) -> Config:
         config = parse(text)
         for name in config.sources:
             make_format(name, config.records_of(name), config.fields_of(name))
-    except (ConfigError, UnicodeEncodeError) as error:
+    except ValueError as error:
+        # A ConfigError; or a column that no record can be asked for, such as one with a quote in its name.
         message = f"this cannot be said in a configuration: {plain(str(error), 400)}"
         raise MigrationError(message) from error
     return config

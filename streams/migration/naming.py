@@ -51,6 +51,9 @@ class Fields:
             base = re.sub(r"[^A-Za-z0-9_-]", "_", column)
             if not re.match(r"[A-Za-z_]", base):
                 base = f"_{base}"
+            # Two in front would be Python's own names.
+            base = re.sub(r"^_[_-]+", "_", base)
+            base = "_field" if base == "_" else base
             name, n = base, 1
             # An Event has its fields as attributes: those must differ too, and not be its own.
             while hasattr(Event, attribute(name)) or attribute(name) in map(attribute, self._fields.values()):
