@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator
 
 from detectors.words import plain
+from streams.csv_files.reading import SEPARATORS
 from streams.migration.made_source import MadeSource
 from streams.migration.placeholders import PLACEHOLDER
 from streams.migration.shapes import FileFormatDescriptor, S3SourceConfig
 from streams.migration.templates import path_of
 
-#: What is read: UTF-8, and what is a part of it.
-CHARSETS = frozenset({"", "UTF-8", "UTF8", "US-ASCII", "ASCII"})
+#: What is read of JSON lines: UTF-8, and what is a part of it. What CSV is written in, is found.
+JSON_CHARSETS = frozenset({"UTF-8", "UTF8", "US-ASCII", "ASCII"})
+CSV_CHARSETS = JSON_CHARSETS | {"UTF-16", "ISO-8859-1", "LATIN1", "LATIN-1", "WINDOWS-1252"}
 
 
 def read_files(made: MadeSource, s3: S3SourceConfig, daily: bool) -> None:
@@ -35,15 +37,26 @@ def read_files(made: MadeSource, s3: S3SourceConfig, daily: bool) -> None:
             made.say("kept", "files are found by the same path; {time} is when the interval begins")
         else:
             made.say("changed", "an hour alone cannot be said: each time all files of the day are read")
+    if is_csv(s3):
+        made.say(
+            "changed",
+            "files whose names end in .csv or .tsv, with or without .gz, are CSV; others JSON lines",
+        )
     for problem in _unread(s3.file_format_descriptor):
         made.say("to do", problem)
     past = next(filter(None, s3.historical_data_path_list or ()), None)
     if past:
         says = (
-            f"the past at {plain(past, 300)} is not read: sort its rows into the path, by interval, "
-            "and the first crawl reads as much of it as history says; backtest says what it would have told"
+            f"the past at {plain(past, 300)} is read once, by lookalive backfill, from a copy on disk; without it the "
+            "first crawl reads the last 14 days of the path"
         )
-        made.say("missing", says)
+        made.say("changed", says)
+
+
+def is_csv(s3: S3SourceConfig) -> bool:
+    """Whether the files are said to be CSV."""
+    described = s3.file_format_descriptor
+    return described is not None and described.csv_format_descriptor is not None
 
 
 def _unread(described: FileFormatDescriptor | None) -> Iterator[str]:
@@ -54,10 +67,10 @@ def _unread(described: FileFormatDescriptor | None) -> Iterator[str]:
         if csv.contains_header is False:
             names = f": {plain(','.join(csv.header_list), 200)}" if csv.header_list else ""
             yield f"the CSV files have no line of names: write one{names}"
-        if csv.delimiter not in {None, ","}:
+        if csv.delimiter not in {None, *SEPARATORS}:
             yield f"the CSV files have {csv.delimiter!r} between values: write commas"
         if csv.quote_symbol not in {None, "", '"'}:
             yield f"the CSV files have {csv.quote_symbol!r} around values: write double quotes"
-    charset = ((csv.charset if csv else None) or (json.charset if json else None) or "").upper()
-    if charset not in CHARSETS:
+    charset = ((csv.charset if csv else None) or (json.charset if json else None) or "UTF-8").upper()
+    if charset not in (CSV_CHARSETS if csv else JSON_CHARSETS):
         yield f"the files are {plain(charset)}: write UTF-8"

@@ -6,7 +6,7 @@ import re
 
 from detectors.words import plain
 from streams.migration.database_sources import ask_as_connector, ask_rds, ask_redshift
-from streams.migration.file_sources import read_files
+from streams.migration.file_sources import is_csv, read_files
 from streams.migration.made_source import MadeSource, time_column, time_pattern
 from streams.migration.naming import Fields
 from streams.migration.placeholders import PLACEHOLDER
@@ -38,7 +38,7 @@ def make_source(name: str, metric_set: MetricSet, fields: Fields, daily: bool) -
         _stand_in(made, where)
     kind = made.table["type"]
     if kind != "cloudwatch":
-        _read_times(made, metric_set)
+        _read_times(made, metric_set, where)
         if fields.renamed:
             made.table["fields"] = fields.renamed
     region = ARN_REGION.match(metric_set.anomaly_detector_arn or "")
@@ -75,7 +75,7 @@ def _stand_in(made: MadeSource, where: MetricSource) -> None:
     )
 
 
-def _read_times(made: MadeSource, metric_set: MetricSet) -> None:
+def _read_times(made: MadeSource, metric_set: MetricSet, where: MetricSource) -> None:
     """How times are read, and in which time zone."""
     made.table["time"] = time_column(metric_set)
     pattern, zone = time_pattern(metric_set), metric_set.timezone
@@ -84,6 +84,11 @@ def _read_times(made: MadeSource, metric_set: MetricSet) -> None:
         said = f"times written as {plain(pattern)} are not read"
         if asked:
             made.say("changed", f"{said}: if that column is text, make it a timestamp in the query")
+        elif where.s3 is not None and is_csv(where.s3):
+            says = (
+                f"times such as {plain(pattern)} are read as most of what people write is; see docs/files.md"
+            )
+            made.say("changed", says)
         else:
             made.say("to do", f"{said}: write yyyy-MM-dd HH:mm:ss, or seconds or milliseconds since 1970")
     if zone is None or zone == "UTC" or names_offset(pattern):

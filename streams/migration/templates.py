@@ -18,7 +18,7 @@ def path_of(template: str) -> tuple[str, bool] | None:
     >>> path_of("s3://shop/live/{{yyyyMMdd}}/{{HHmm}}/")
     ('s3://shop/live/{date}/{time}/', True)
     >>> path_of("s3://shop/{{yyyy}}{{MM}}{{dd}}/{{HH}}/")
-    ('s3://shop/{date}/*/', False)
+    ('s3://shop/{date}/*/*', False)
     >>> path_of("s3://shop/{{yyyy}}/{{MM}}/{{dd}}/")
     """
     joined = template
@@ -46,4 +46,5 @@ def path_of(template: str) -> tuple[str, bool] | None:
         or re.search(r"[{}]", re.sub(r"\{(date|time)\}", "", path))
     ):
         return None
-    return path, exact
+    # A template is of a folder; a pattern is of files.
+    return (path, True) if exact else (f"{path.rstrip('/')}/*", False)

@@ -38,7 +38,7 @@ def test_files_are_found_by_the_same_path() -> None:
         ("s3://shop/live/{{yyyyMMdd}}/{{HHmm}}/", "s3://shop/live/{date}/{time}/"),
         ("s3://shop/{{yyyyMMddHHmm}}", "s3://shop/{date}{time}"),
         ("s3://shop/{{yyyy}}{{MM}}{{dd}}/{{HH}}{{mm}}/", "s3://shop/{date}/{time}/"),
-        ("s3://shop/dt={{yyyyMMdd}}/{{HH}}/", "s3://shop/dt={date}/*/"),
+        ("s3://shop/dt={{yyyyMMdd}}/{{HH}}/", "s3://shop/dt={date}/*/*"),
     ],
 )
 def test_a_path_template_becomes_a_path(template: str, path: str) -> None:
@@ -63,19 +63,19 @@ def test_a_daily_path_needs_no_time() -> None:
     assert said(migration, "to do") == ""
 
 
-def test_where_the_past_is_is_said_with_what_to_do() -> None:
+def test_where_the_past_is_is_said_with_what_reads_it() -> None:
     past = files("s3://shop/{{yyyyMMdd}}/{{HHmm}}", HistoricalDataPathList=["s3://shop/backtest/"])
     migration = migrated(detector(), metric_set(MetricSource=past))
-    assert "the past at s3://shop/backtest/ is not read: sort its rows into the path" in said(
-        migration, "missing"
-    )
-    assert "# No equivalent: the past at s3://shop/backtest/" in migration.configuration
+    assert "the past at s3://shop/backtest/ is read once, by lookalive backfill" in said(migration, "changed")
+    assert "# Note: the past at s3://shop/backtest/" in migration.configuration
 
 
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [
-        ({"CsvFormatDescriptor": {"Delimiter": ";"}}, "have ';' between values: write commas"),
+        ({"CsvFormatDescriptor": {"Delimiter": "~"}}, "have '~' between values: write commas"),
+        ({"CsvFormatDescriptor": {"Delimiter": ";", "Charset": "ISO-8859-1"}}, ""),
+        ({"CsvFormatDescriptor": {"Charset": "EBCDIC"}}, "the files are EBCDIC: write UTF-8"),
         ({"CsvFormatDescriptor": {"QuoteSymbol": "'"}}, 'have "\'" around values: write double quotes'),
         (
             {"CsvFormatDescriptor": {"ContainsHeader": False, "HeaderList": ["ts", "views"]}},
@@ -194,6 +194,16 @@ def test_how_times_are_written_is_looked_at(pattern: str, read: bool) -> None:
     migration = migrated(detector(), metric_set(TimestampColumn=column))
     assert tables(migration)["sources"]["shop"]["time"] == "at"
     assert (f"times written as {pattern} are not read" in said(migration, "to do")) is not read
+
+
+def test_other_times_are_read_in_csv_and_that_is_said() -> None:
+    source = files("s3://shop/{{yyyyMMdd}}/{{HHmm}}", FileFormatDescriptor={"CsvFormatDescriptor": {}})
+    column = {"ColumnName": "at", "ColumnFormat": "MM/dd/yyyy HH:mm"}
+    migration = migrated(detector(), metric_set(MetricSource=source, TimestampColumn=column))
+    assert "times such as MM/dd/yyyy HH:mm are read as most of what people write is" in said(
+        migration, "changed"
+    )
+    assert said(migration, "to do") == ""
 
 
 def test_local_times_in_files_are_still_to_do() -> None:
