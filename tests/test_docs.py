@@ -139,7 +139,7 @@ def test_every_command_that_a_document_calls_exists() -> None:
             line for block in blocks(text, "console") for line in block.splitlines() if line[:2] == "$ "
         ]
         for line in lines:
-            called = re.search(r"(?:^|[ /])lookalive ([a-z][a-z-]*)(.*)$", line.partition(" #")[0])
+            called = re.search(r"(?:^|[ /])lookalive ([a-z][a-z0-9-]*)(.*)$", line.partition(" #")[0])
             if called is None:
                 continue
             command = main.get_command(click.Context(main), called[1])

@@ -67,13 +67,13 @@ class Rules:
         rule["severity_threshold"] = min(max(asked, LEAST), 100)
         if asked < LEAST:
             says = (
-                f"threshold {asked} is severity {LEAST}, the lowest that is told of here; severity says how "
-                "rare a value is: on a series that is well 50 comes once a week, 70 once in ten weeks"
+                f"threshold {asked} is severity {LEAST}, the lowest that is told of here, and much is told of from "
+                "there on: of each series that is well 50 comes once a week, 70 once in ten weeks"
             )
         else:
             says = (
-                f"threshold {asked} is severity {asked}, and severity says how rare a value is: see by "
-                "lookalive backtest what that tells of"
+                f"threshold {asked} is severity {asked}, and severity says how rare a value is: look what it "
+                "tells of with lookalive backtest"
             )
         self._say("changed", about, says)
 
@@ -100,7 +100,7 @@ class Rules:
         elif sinks:
             rule["sinks"] = sinks
         else:
-            says = "told nobody, and tells all sinks here, once there are some, of type sns, slack or s3"
+            says = "it told nobody; here it tells all sinks once there are some, such as sns, slack or s3"
             self._say("changed", about, says)
         says = "one incident is one alert, which says what was expected, where it is and when it is over"
         self._say("better", about, says)
