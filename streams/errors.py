@@ -7,7 +7,7 @@
     ├── BackupError        a copy of the state: its file, or where it is to be put back
     ├── GroupError         an anomaly group, or one of its series, that is not there
     ├── HistoryError       files of the past that cannot be read, or come too late
-    └── MigrationError     something of Lookout for Metrics that cannot be read or taken over
+    └── LookoutError       something of Lookout for Metrics that cannot be read or taken over
 
 Beside them stands `detectors.config.ConfigError`. Anything else is a bug and keeps its traceback.
 """
@@ -43,5 +43,5 @@ class HistoryError(OperatorError):
     """Files of the past cannot be read, or not become the history of a detector; the message says why."""
 
 
-class MigrationError(OperatorError):
+class LookoutError(OperatorError):
     """Something of Lookout for Metrics cannot be read or taken over; the message says what."""

@@ -11,8 +11,8 @@ import click
 import msgspec
 
 from detectors.words import many, plain
-from streams.errors import MigrationError
-from streams.migration import KINDS, Document, Migration, migrate
+from streams.errors import LookoutError
+from streams.lookout import KINDS, Document, TakenOver, take_over
 
 WIDTH = 110
 #: A template of CloudFormation has a megabyte at most.
@@ -36,17 +36,17 @@ def command(
     status 1 when something is still to do before it runs.
     """
     documents = [Document(str(path), _text(path)) for path in files]
-    migration = migrate(documents, None if query is None else _text(query))
+    taken = take_over(documents, None if query is None else _text(query))
     if output is not None:
-        _write(output, migration.configuration, force)
+        _write(output, taken.configuration, force)
     if as_json:
-        click.echo(msgspec.json.encode(migration))
+        click.echo(msgspec.json.encode(taken))
     else:
         if output is None:
-            click.echo(migration.configuration, nl=False)
-        for line in _lines(migration, output):
+            click.echo(taken.configuration, nl=False)
+        for line in _lines(taken, output):
             click.echo(line, err=True)
-    if any(remark.kind == "to do" for remark in migration.remarks):
+    if any(remark.kind == "to do" for remark in taken.remarks):
         sys.exit(1)
 
 
@@ -55,12 +55,12 @@ def _text(path: Path) -> str:
         raw = file.read(LARGEST + 1)
     if len(raw) > LARGEST:
         message = f"{path} is too large to be of Lookout for Metrics: more than {LARGEST // 1_000_000} MB"
-        raise MigrationError(message)
+        raise LookoutError(message)
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"{path} is no UTF-8 text"
-        raise MigrationError(message) from error
+        raise LookoutError(message) from error
 
 
 def _write(path: Path, text: str, force: bool) -> None:
@@ -69,17 +69,17 @@ def _write(path: Path, text: str, force: bool) -> None:
             file.write(text)
     except FileExistsError as error:
         message = f"{path} is there already; write over it with --force, or give another name"
-        raise MigrationError(message) from error
+        raise LookoutError(message) from error
 
 
-def _lines(migration: Migration, output: Path | None) -> Iterator[str]:
-    sinks = f", {many(migration.sinks, 'sink')}" if migration.sinks else ""
+def _lines(taken: TakenOver, output: Path | None) -> Iterator[str]:
+    sinks = f", {many(taken.sinks, 'sink')}" if taken.sinks else ""
     yield (
-        f"{output or 'configuration'}: {many(migration.detectors, 'detector')}, "
-        f"{many(migration.measures, 'measure')}, {many(migration.alerts, 'alert rule')}{sinks}"
+        f"{output or 'configuration'}: {many(taken.detectors, 'detector')}, "
+        f"{many(taken.measures, 'measure')}, {many(taken.alerts, 'alert rule')}{sinks}"
     )
     for kind, heading in KINDS.items():
-        remarks = [remark for remark in migration.remarks if remark.kind == kind]
+        remarks = [remark for remark in taken.remarks if remark.kind == kind]
         if remarks:
             yield ""
             yield heading

@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from detectors.loading import load, parse
 from streams.cli import main
-from tests.streams.migration.answers import alert, detector, metric_set
-from tests.streams.migration.test_connector import PARAMS
-from tests.streams.migration.test_queries import DEMO
+from tests.streams.lookout.answers import alert, detector, metric_set
+from tests.streams.lookout.test_connector import PARAMS
+from tests.streams.lookout.test_queries import DEMO
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.loading import parse
-from streams.errors import MigrationError
-from tests.streams.migration.answers import alert, detector, metric_set, migrated, tables
+from streams.errors import LookoutError
+from tests.streams.lookout.answers import alert, detector, metric_set, tables, taken_over
 
 TEXT = st.text(min_size=1, max_size=70)
 VALUE = st.recursive(
@@ -44,8 +44,8 @@ VALUE = st.recursive(
     ],
 )
 def test_what_cannot_be_read_is_refused_in_one_sentence(text: str, sentence: str) -> None:
-    with pytest.raises(MigrationError, match=sentence) as refused:
-        migrated(text)
+    with pytest.raises(LookoutError, match=sentence) as refused:
+        taken_over(text)
     assert "\n" not in str(refused.value)
     assert str(refused.value).isprintable()
 
@@ -56,7 +56,7 @@ def test_yaml_of_the_command_line_of_aws_is_read_as_well() -> None:
     AnomalyDetectorConfig: {AnomalyDetectorFrequency: PT5M}
     CreationTime: '2022-01-12T18:00:00+00:00'
     """
-    (made,) = tables(migrated(text, metric_set(AnomalyDetectorArn=None, MetricSetFrequency=None)))[
+    (made,) = tables(taken_over(text, metric_set(AnomalyDetectorArn=None, MetricSetFrequency=None)))[
         "detectors"
     ]
     assert (made["name"], made["interval"]) == ("shop", "PT5M")
@@ -65,8 +65,8 @@ def test_yaml_of_the_command_line_of_aws_is_read_as_well() -> None:
 def test_text_that_cannot_be_written_is_refused() -> None:
     filters = [{"Name": "d", "FilterList": [{"DimensionValue": "half"}]}]
     broken = json.dumps(metric_set(DimensionFilterList=filters)).replace("half", "\\ud800")
-    with pytest.raises(MigrationError, match=r"this cannot be said in a configuration: .* surrogates"):
-        migrated(broken)
+    with pytest.raises(LookoutError, match=r"this cannot be said in a configuration: .* surrogates"):
+        taken_over(broken)
 
 
 @given(
@@ -90,8 +90,8 @@ def test_whatever_names_there_are_what_is_written_loads(
         alert(AlertDescription=value, AlertFilters={"MetricList": metrics}),
     )
     try:
-        migration = migrated(*answers)
-    except MigrationError as error:
+        taken = taken_over(*answers)
+    except LookoutError as error:
         # A column that no record can be asked for: it is no path, or has a quote in it.
         assert str(error).startswith("this cannot be said in a configuration: ")  # noqa: PT017
         assert any(
@@ -99,11 +99,11 @@ def test_whatever_names_there_are_what_is_written_loads(
             for column in [*metrics, *dimensions]
         )
         return
-    (made,) = parse(migration.configuration).detectors
+    (made,) = parse(taken.configuration).detectors
     assert set(made.where.values()) <= {value}
     columns = dict(zip(dict.fromkeys(dimensions), made.dimensions, strict=True))
     columns |= {metric: str(each.field) for metric, each in zip(metrics, made.measures, strict=True)}
-    written = tables(migration)["sources"][made.source].get("fields", {})
+    written = tables(taken)["sources"][made.source].get("fields", {})
     assert written == {field: column for column, field in columns.items() if field != column}
 
 
@@ -115,8 +115,8 @@ def test_whatever_stands_in_an_answer_it_loads_or_is_refused_in_one_sentence(
     changed = answers[place]
     changed[sorted(changed)[key % len(changed)]] = value
     try:
-        migration = migrated(*map(json.dumps, answers.values()))
-    except MigrationError as error:
+        taken = taken_over(*map(json.dumps, answers.values()))
+    except LookoutError as error:
         assert "\n" not in str(error)  # noqa: PT017
     else:
-        parse(migration.configuration)
+        parse(taken.configuration)

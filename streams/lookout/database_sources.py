@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from detectors.words import plain
-from streams.errors import MigrationError
-from streams.migration import queries
-from streams.migration.made_source import MadeSource, columns, time_column
-from streams.migration.placeholders import PLACEHOLDER
-from streams.migration.shapes import Connector, Database, MetricSet
+from streams.errors import LookoutError
+from streams.lookout import queries
+from streams.lookout.made_source import MadeSource, columns, time_column
+from streams.lookout.placeholders import PLACEHOLDER
+from streams.lookout.shapes import Connector, Database, MetricSet
 
 #: Types of database of a connector → how addresses for SQLAlchemy begin.
 DIALECTS = {
@@ -27,7 +27,7 @@ def ask_as_connector(made: MadeSource, connector: Connector, metric_set: MetricS
     """Ask what the connector asked.
 
     Raises:
-        MigrationError: its database or its query is of another kind.
+        LookoutError: its database or its query is of another kind.
     """
     kind = connector.database_type.lower()
     quote = "`" if kind in MYSQL else '"'
@@ -42,7 +42,7 @@ def ask_as_connector(made: MadeSource, connector: Connector, metric_set: MetricS
     else:
         known = ", ".join(sorted({"redshift", *DIALECTS}))
         message = f"params.json: no database_type {plain(kind)!r} is known; known: {known}"
-        raise MigrationError(message)
+        raise LookoutError(message)
     made.say("better", "it is asked by lookalive: no Lambda, state machine or bucket lies between")
     made.say("better", "the past is asked for in the same way, 14 days of it unless history says more")
     time = time_column(metric_set)

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from detectors.words import duration_in_iso, many, plain
-from streams.errors import MigrationError
-from streams.migration.made_source import MadeSource, columns
-from streams.migration.metric_sources import make_source
-from streams.migration.naming import Fields, Names
-from streams.migration.remarks import Kind, Remark
-from streams.migration.shapes import AnomalyDetector, MetricSet
+from streams.errors import LookoutError
+from streams.lookout.made_source import MadeSource, columns
+from streams.lookout.metric_sources import make_source
+from streams.lookout.naming import Fields, Names
+from streams.lookout.remarks import Kind, Remark
+from streams.lookout.shapes import AnomalyDetector, MetricSet
 
 AGGREGATIONS = {"AVG": "mean", "SUM": "sum"}
 #: Metrics of CloudWatch come late. The service knew by how much; here it must be said.
@@ -45,12 +45,12 @@ def make_detector(name: str, detector: AnomalyDetector, metric_set: MetricSet) -
     """The detector of a metric set.
 
     Raises:
-        MigrationError: it measures nothing, or its interval is no length of time.
+        LookoutError: it measures nothing, or its interval is no length of time.
     """
     if not metric_set.metric_list:
         called = plain(metric_set.metric_set_name or name)
         message = f"metric set {called!r} has no metrics, so nothing to detect"
-        raise MigrationError(message)
+        raise LookoutError(message)
     frequency = detector.anomaly_detector_config.anomaly_detector_frequency
     interval = _interval(metric_set.metric_set_frequency or frequency or "PT1H", name)
     fields = Fields()
@@ -80,7 +80,7 @@ def _interval(text: str, name: str) -> timedelta:
         return msgspec.convert(text, timedelta)
     except msgspec.ValidationError as error:
         message = f"detector {plain(name)!r}: frequency {plain(text)!r} is no length of time such as PT1H"
-        raise MigrationError(message) from error
+        raise LookoutError(message) from error
 
 
 def _timezone(made: MadeDetector, timezone: str | None) -> None:

@@ -10,22 +10,22 @@ import msgspec
 from detectors.config import Config
 from detectors.loading import parse
 from detectors.words import plain
-from streams.errors import MigrationError
+from streams.errors import LookoutError
 from streams.formats import make_format
-from streams.migration.alerts import Rules
-from streams.migration.joining import join
-from streams.migration.metric_sets import MadeDetector, make_detector
-from streams.migration.naming import Names
-from streams.migration.placeholders import PLACEHOLDER
-from streams.migration.reading import Document, Found, read
-from streams.migration.remarks import KINDS, Remark
-from streams.migration.writing import Tables, named_tables, write
+from streams.lookout.alerts import Rules
+from streams.lookout.joining import join
+from streams.lookout.metric_sets import MadeDetector, make_detector
+from streams.lookout.naming import Names
+from streams.lookout.placeholders import PLACEHOLDER
+from streams.lookout.reading import Document, Found, read
+from streams.lookout.remarks import KINDS, Remark
+from streams.lookout.writing import Tables, named_tables, write
 
 TITLE = "Made by lookalive import-l4m of what Amazon Lookout for Metrics was told: see docs/migration.md."
 ARN = re.compile(r"arn:[^:]*:lookoutmetrics:([a-z0-9-]+):(\d{12}):")
 
 
-class Migration(msgspec.Struct, frozen=True):
+class TakenOver(msgspec.Struct, frozen=True):
     """A configuration, and what is to be said about it, in the order of KINDS."""
 
     configuration: str
@@ -36,11 +36,11 @@ class Migration(msgspec.Struct, frozen=True):
     sinks: int
 
 
-def migrate(documents: Sequence[Document], query: str | None = None) -> Migration:
+def take_over(documents: Sequence[Document], query: str | None = None) -> TakenOver:
     """The configuration that watches what the files say.
 
     Raises:
-        MigrationError: they cannot be read, or not be taken over.
+        LookoutError: they cannot be read, or not be taken over.
     """
     found = read(documents, query)
     joined = join(found)
@@ -72,14 +72,14 @@ def migrate(documents: Sequence[Document], query: str | None = None) -> Migratio
     text = write(TITLE, tables, remarks, descriptions | rules.descriptions)
     config = _checked(text)
     measures = sum(len(detector.measures) for detector in config.detectors)
-    return Migration(text, remarks, len(config.detectors), measures, len(config.alerts), len(config.sinks))
+    return TakenOver(text, remarks, len(config.detectors), measures, len(config.alerts), len(config.sinks))
 
 
 def _checked(text: str) -> Config:
     """What was written, loaded.
 
     Raises:
-        MigrationError: it cannot be.
+        LookoutError: it cannot be.
     """
     try:
         text.encode()
@@ -89,7 +89,7 @@ def _checked(text: str) -> Config:
     except ValueError as error:
         # A ConfigError; or a column that no record can be asked for, such as one with a quote in its name.
         message = f"this cannot be said in a configuration: {plain(str(error), 400)}"
-        raise MigrationError(message) from error
+        raise LookoutError(message) from error
     return config
 
 

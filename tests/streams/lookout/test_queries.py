@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.errors import MigrationError
-from streams.migration.queries import asking, of_table
+from streams.errors import LookoutError
+from streams.lookout.queries import asking, of_table
 
 #: The one of the connector's own demo.
 DEMO = """select ecommerce.ts as timestamp, ecommerce.views, platform.name as platform
@@ -115,7 +115,7 @@ def test_quotes_that_were_escaped_for_unload_are_single_again(escaped: str) -> N
     "query", ["unload ('select 1') to 's3://x'", "", "delete from v", "drop table v; select 1"]
 )
 def test_what_is_no_query_is_refused(query: str) -> None:
-    with pytest.raises(MigrationError, match=r"^query\.sql is no query: give the SELECT by itself"):
+    with pytest.raises(LookoutError, match=r"^query\.sql is no query: give the SELECT by itself"):
         asking(query, "ts", "query.sql")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from detectors.config import Config
 from detectors.loading import parse
-from streams.migration import Document, Migration, migrate
+from streams.lookout import Document, TakenOver, take_over
 
 ARN = "arn:aws:lookoutmetrics:eu-west-1:123456789012"
 S3 = {
@@ -65,22 +65,22 @@ def alert(name: str = "page", of: str = "shop", **more: Any) -> dict[str, Any]:
     }
 
 
-def migrated(*answers: Any, query: str | None = None) -> Migration:
+def taken_over(*answers: Any, query: str | None = None) -> TakenOver:
     """What comes of files that hold this, a text or an object each."""
     texts = [answer if isinstance(answer, str) else json.dumps(answer) for answer in answers]
-    return migrate([Document(f"file-{n}", text) for n, text in enumerate(texts)], query)
+    return take_over([Document(f"file-{n}", text) for n, text in enumerate(texts)], query)
 
 
 def configured(*answers: Any, query: str | None = None) -> Config:
     """The configuration that comes of it, as a worker loads it."""
-    return parse(migrated(*answers, query=query).configuration)
+    return parse(taken_over(*answers, query=query).configuration)
 
 
-def tables(migration: Migration) -> dict[str, Any]:
+def tables(taken: TakenOver) -> dict[str, Any]:
     """What was written, as TOML says it."""
-    return tomllib.loads(migration.configuration)
+    return tomllib.loads(taken.configuration)
 
 
-def said(migration: Migration, kind: str) -> str:
+def said(taken: TakenOver, kind: str) -> str:
     """All that was said of a kind, a line each."""
-    return "\n".join(f"{remark.about}: {remark.says}" for remark in migration.remarks if remark.kind == kind)
+    return "\n".join(f"{remark.about}: {remark.says}" for remark in taken.remarks if remark.kind == kind)

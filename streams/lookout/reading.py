@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from detectors.words import plain
-from streams.errors import MigrationError
-from streams.migration.cloudformation import ALERT, DETECTOR, Template
-from streams.migration.connector import Params, shapes_of
-from streams.migration.placeholders import is_open, placeholder
-from streams.migration.remarks import Remark
-from streams.migration.shapes import Alert, AnomalyDetector, MetricSet
-from streams.migration.yaml_files import read_yaml
+from streams.errors import LookoutError
+from streams.lookout.cloudformation import ALERT, DETECTOR, Template
+from streams.lookout.connector import Params, shapes_of
+from streams.lookout.placeholders import is_open, placeholder
+from streams.lookout.remarks import Remark
+from streams.lookout.shapes import Alert, AnomalyDetector, MetricSet
+from streams.lookout.yaml_files import read_yaml
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def read(documents: Sequence[Document], query: str | None) -> Found:
     """What is in the files; `query` is that of a connector.
 
     Raises:
-        MigrationError: a file cannot be read, or has nothing of Lookout for Metrics in it.
+        LookoutError: a file cannot be read, or has nothing of Lookout for Metrics in it.
     """
     found = Found()
     for document in documents:
@@ -62,17 +62,17 @@ def read(documents: Sequence[Document], query: str | None) -> Found:
             _take(_parse(document), document.name, found, query)
         except RecursionError as error:
             message = f"{document.name} is nested too deeply to be read"
-            raise MigrationError(message) from error
+            raise LookoutError(message) from error
         if before == len(found.detectors) + len(found.metric_sets) + len(found.alerts):
             message = (
                 f"{document.name} has nothing of Lookout for Metrics in it; give a connector's params.json, "
                 "what DescribeAnomalyDetector, DescribeMetricSet and DescribeAlert say, or a template of "
                 "CloudFormation"
             )
-            raise MigrationError(message)
+            raise LookoutError(message)
     if query is not None and found.connectors != 1:
         message = f"--query is the query of one params.json, and there are {found.connectors} of them"
-        raise MigrationError(message)
+        raise LookoutError(message)
     return found
 
 
@@ -84,9 +84,9 @@ def _parse(document: Document) -> Any:
             # A template may begin so in YAML too; what is neither was meant to be JSON.
             try:
                 return read_yaml(document.text, document.name)
-            except MigrationError:
+            except LookoutError:
                 message = f"{document.name} is no JSON: {json_error}"
-                raise MigrationError(message) from json_error
+                raise LookoutError(message) from json_error
     return read_yaml(document.text, document.name)
 
 
@@ -115,7 +115,7 @@ def _take(value: Any, file: str, found: Found, query: str | None) -> None:
         message = (
             f"{file}: of metric set {name!r} there is only the name; give what DescribeMetricSet says of it"
         )
-        raise MigrationError(message)
+        raise LookoutError(message)
     else:
         for inner in value.values():
             _take(inner, file, found, query)
@@ -157,4 +157,4 @@ def _shape(value: Any, kind: type[T], where: str) -> T:
         return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         message = f"{where}: {plain(str(error), 300)}"
-        raise MigrationError(message) from error
+        raise LookoutError(message) from error

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from detectors.sources import RedshiftData, Sql
-from streams.errors import MigrationError
-from tests.streams.migration.answers import configured, migrated, said, tables
-from tests.streams.migration.test_queries import DEMO
+from streams.errors import LookoutError
+from tests.streams.lookout.answers import configured, said, tables, taken_over
+from tests.streams.lookout.test_queries import DEMO
 
 #: The one that comes with the connector.
 PARAMS: dict[str, Any] = {
@@ -61,51 +61,49 @@ def test_redshift_is_asked_by_its_data_api() -> None:
 
 
 def test_what_was_replaced_in_the_query_is_said() -> None:
-    migration = migrated(PARAMS, query=DEMO)
+    taken = taken_over(PARAMS, query=DEMO)
     assert "it was ecommerce.ts < DATEADD(hour, 0, getdate()) and ecommerce.ts > DATEADD" in said(
-        migration, "changed"
+        taken, "changed"
     )
-    assert said(migration, "to do") == ""
-    assert "# Note: the window of the query became that of the interval; it was" in migration.configuration
+    assert said(taken, "to do") == ""
+    assert "# Note: the window of the query became that of the interval; it was" in taken.configuration
 
 
 def test_a_query_that_is_not_understood_is_still_to_do() -> None:
     query = "select ts as timestamp from v where ts between dateadd(hour, -1, getdate()) and getdate()"
-    migration = migrated(PARAMS, query=query)
-    assert "the query still looks back from getdate()" in said(migration, "to do")
-    assert "# To do: the query still looks back" in migration.configuration
-    assert tables(migration)["sources"]["l4m-custom-redshift-connector-detector"]["query"].startswith(
+    taken = taken_over(PARAMS, query=query)
+    assert "the query still looks back from getdate()" in said(taken, "to do")
+    assert "# To do: the query still looks back" in taken.configuration
+    assert tables(taken)["sources"]["l4m-custom-redshift-connector-detector"]["query"].startswith(
         f"SELECT * FROM (\n{query}\n)"
     )
 
 
 def test_without_its_query_there_is_a_guess() -> None:
-    migration = migrated(PARAMS)
-    query = tables(migration)["sources"]["l4m-custom-redshift-connector-detector"]["query"]
+    taken = taken_over(PARAMS)
+    query = tables(taken)["sources"]["l4m-custom-redshift-connector-detector"]["query"]
     assert query.splitlines()[:2] == [
         'SELECT "timestamp", "platform", "marketplace", "views", "revenue"',
         'FROM "REPLACE-table"',
     ]
-    assert "the query is a guess" in said(migration, "to do")
-    assert "put its own value in the place of REPLACE-table" in said(migration, "to do")
+    assert "the query is a guess" in said(taken, "to do")
+    assert "put its own value in the place of REPLACE-table" in said(taken, "to do")
 
 
 def test_the_alert_is_told_of_from_the_lowest_severity_on() -> None:
-    migration = migrated(PARAMS, query=DEMO)
-    assert tables(migration)["alerts"] == [
+    taken = taken_over(PARAMS, query=DEMO)
+    assert tables(taken)["alerts"] == [
         {"name": "alerter", "detector": "l4m-custom-redshift-connector-detector", "severity_threshold": 30}
     ]
-    assert "threshold 1 is severity 30, the lowest that is told of here" in said(migration, "changed")
-    assert "# Exports anomalies into s3 for visualization" in migration.configuration
+    assert "threshold 1 is severity 30, the lowest that is told of here" in said(taken, "changed")
+    assert "# Exports anomalies into s3 for visualization" in taken.configuration
 
 
 def test_its_lambda_becomes_a_sink() -> None:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:readable"
-    migration = migrated({**PARAMS, "alert_lambda_arn": arn, "alert_threshold": 70}, query=DEMO)
-    assert tables(migration)["sinks"] == {
-        "readable": {"type": "lambda", "function": arn, "format": "lookout"}
-    }
-    (rule,) = tables(migration)["alerts"]
+    taken = taken_over({**PARAMS, "alert_lambda_arn": arn, "alert_threshold": 70}, query=DEMO)
+    assert tables(taken)["sinks"] == {"readable": {"type": "lambda", "function": arn, "format": "lookout"}}
+    (rule,) = tables(taken)["alerts"]
     assert (rule["severity_threshold"], rule["sinks"]) == (70, ["readable"])
 
 
@@ -121,7 +119,7 @@ def test_other_databases_are_asked_at_an_address_that_is_not_in_the_file(
     assert isinstance(source, Sql)
     assert (source.url, source.delay) == ("env:SHOP_DATABASE", timedelta(minutes=5))
     assert f"SELECT {quote}timestamp{quote}" in source.query
-    changed = said(migrated(answer), "changed")
+    changed = said(taken_over(answer), "changed")
     assert f"put {begins}USER:PASSWORD@HOST/DATABASE into the variable SHOP_DATABASE" in changed
     assert "in the secret redshift-l4mintegration" in changed
 
@@ -144,11 +142,11 @@ def test_other_databases_are_asked_at_an_address_that_is_not_in_the_file(
     ],
 )
 def test_what_cannot_be_taken_over_is_one_sentence(change: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(MigrationError, match=sentence) as refused:
-        migrated({**PARAMS, **change})
+    with pytest.raises(LookoutError, match=sentence) as refused:
+        taken_over({**PARAMS, **change})
     assert "\n" not in str(refused.value)
 
 
 def test_a_query_needs_its_params() -> None:
-    with pytest.raises(MigrationError, match=r"the query of one params.json, and there are 2 of them"):
-        migrated(PARAMS, PARAMS, query=DEMO)
+    with pytest.raises(LookoutError, match=r"the query of one params.json, and there are 2 of them"):
+        taken_over(PARAMS, PARAMS, query=DEMO)

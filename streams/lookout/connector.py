@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from streams.migration.shapes import (
+from streams.lookout.shapes import (
     Action,
     Alert,
     AnomalyDetector,

@@ -7,8 +7,8 @@ of it, `writing` makes TOML that loads.
 
 from __future__ import annotations
 
-from streams.migration.migrating import Migration, migrate
-from streams.migration.reading import Document
-from streams.migration.remarks import KINDS, Remark
+from streams.lookout.reading import Document
+from streams.lookout.remarks import KINDS, Remark
+from streams.lookout.taking_over import TakenOver, take_over
 
-__all__ = ["KINDS", "Document", "Migration", "Remark", "migrate"]
+__all__ = ["KINDS", "Document", "Remark", "TakenOver", "take_over"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from detectors.words import plain
-from streams.errors import MigrationError
-from streams.migration.reading import Found
-from streams.migration.remarks import Remark
-from streams.migration.shapes import Alert, AnomalyDetector, Metric, MetricSet
+from streams.errors import LookoutError
+from streams.lookout.reading import Found
+from streams.lookout.remarks import Remark
+from streams.lookout.shapes import Alert, AnomalyDetector, Metric, MetricSet
 
 
 @dataclass
@@ -27,7 +27,7 @@ def join(found: Found) -> list[Joined]:
     """The detectors that measure something, each with its metric sets and alerts.
 
     Raises:
-        MigrationError: there is none, or it cannot be said of which detector something is.
+        LookoutError: there is none, or it cannot be said of which detector something is.
     """
     joined: dict[str, Joined] = {}
     for detector in found.detectors:
@@ -58,7 +58,7 @@ def join(found: Found) -> list[Joined]:
     measuring = [each for each in joined.values() if each.metric_sets]
     if not measuring:
         message = "no metric set is in these files, so nothing to detect; give what DescribeMetricSet says"
-        raise MigrationError(message)
+        raise LookoutError(message)
     return measuring
 
 
@@ -94,7 +94,7 @@ def _unseen(joined: dict[str, Joined], measured: MetricSet) -> Joined:
         message = (
             f"metric set {name!r} does not say of which detector it is, and there are {len(joined)} of them"
         )
-        raise MigrationError(message)
+        raise LookoutError(message)
     name = _tail(arn) or measured.metric_set_name or "detector"
     detector = AnomalyDetector(anomaly_detector_name=name, anomaly_detector_arn=arn)
     return joined.setdefault(arn or "", Joined(_name(detector), detector))

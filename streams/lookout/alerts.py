@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from detectors.words import plain
-from streams.migration.metric_sets import MadeDetector
-from streams.migration.naming import Names
-from streams.migration.placeholders import PLACEHOLDER, placeholder
-from streams.migration.remarks import Kind, Remark
-from streams.migration.shapes import Action, Alert
+from streams.lookout.metric_sets import MadeDetector
+from streams.lookout.naming import Names
+from streams.lookout.placeholders import PLACEHOLDER, placeholder
+from streams.lookout.remarks import Kind, Remark
+from streams.lookout.shapes import Action, Alert
 
 #: Groups open from here on: a rule that asks for less is not told of more.
 LEAST = 30
@@ -67,12 +67,12 @@ class Rules:
         rule["severity_threshold"] = min(max(asked, LEAST), 100)
         if asked < LEAST:
             says = (
-                f"threshold {asked} is severity {LEAST}, the lowest that is told of here, and much is told of from "
-                "there on: of each series that is well 50 comes once a week, 70 once in ten weeks"
+                f"threshold {asked} is severity {LEAST}, the lowest that is told of here, and much is told "
+                "of from there on: of each series that is well 50 comes once a week, 70 once in ten weeks"
             )
         else:
             says = (
-                f"threshold {asked} is severity {asked}, and severity says how rare a value is: look what it "
+                f"threshold {asked} is severity {asked}, and severity says how rare a value is: see what it "
                 "tells of with lookalive backtest"
             )
         self._say("changed", about, says)

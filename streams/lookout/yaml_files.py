@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from streams.errors import MigrationError
+from streams.errors import LookoutError
 
 
 def read_yaml(text: str, where: str) -> Any:
@@ -16,17 +16,17 @@ def read_yaml(text: str, where: str) -> Any:
     {'Path': {'Fn::Sub': 's3://${Bucket}/live'}}
 
     Raises:
-        MigrationError: it is no YAML.
+        LookoutError: it is no YAML.
     """
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader, with a few tags more)
     except yaml.MarkedYAMLError as error:
         place = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         message = f"{where} is neither JSON nor YAML: {place}{error.problem}"
-        raise MigrationError(message) from error
+        raise LookoutError(message) from error
     except (yaml.YAMLError, ValueError) as error:
         message = f"{where} is neither JSON nor YAML: {' '.join(str(error).split())}"
-        raise MigrationError(message) from error
+        raise LookoutError(message) from error
 
 
 class _Loader(yaml.SafeLoader):

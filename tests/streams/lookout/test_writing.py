@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.migration.remarks import Remark
-from streams.migration.writing import Tables, write
+from streams.lookout.remarks import Remark
+from streams.lookout.writing import Tables, write
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 LINES = st.lists(TEXT, min_size=2, max_size=4).map("\n".join) | st.just("select 'a'\n'")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from detectors.sources import CloudWatch, Files, RedshiftData, Source, Sql
-from tests.streams.migration.answers import configured, detector, metric_set, migrated, said, tables
+from tests.streams.lookout.answers import configured, detector, metric_set, said, tables, taken_over
 
 DATABASE = {
     "DatabaseHost": "db.example.org",
@@ -42,32 +42,32 @@ def test_files_are_found_by_the_same_path() -> None:
     ],
 )
 def test_a_path_template_becomes_a_path(template: str, path: str) -> None:
-    migration = migrated(detector(), metric_set(MetricSource=files(template)))
-    assert tables(migration)["sources"]["shop"]["path"] == path
-    assert said(migration, "to do") == ""
+    taken = taken_over(detector(), metric_set(MetricSource=files(template)))
+    assert tables(taken)["sources"]["shop"]["path"] == path
+    assert said(taken, "to do") == ""
 
 
 @pytest.mark.parametrize(
     "template", ["s3://shop/{{yyyy}}/{{MM}}/{{dd}}/", "s3://shop/{x}/{{HHmm}}", "s3://shop/live/", None]
 )
 def test_a_path_that_cannot_be_said_is_still_to_do(template: str | None) -> None:
-    migration = migrated(detector(), metric_set(MetricSource=files(template)))
-    assert tables(migration)["sources"]["shop"]["path"].endswith("/{date}/{time}/")
-    assert "files of an interval are looked for where {date} (20260131)" in said(migration, "to do")
+    taken = taken_over(detector(), metric_set(MetricSource=files(template)))
+    assert tables(taken)["sources"]["shop"]["path"].endswith("/{date}/{time}/")
+    assert "files of an interval are looked for where {date} (20260131)" in said(taken, "to do")
 
 
 def test_a_daily_path_needs_no_time() -> None:
     daily = metric_set(MetricSetFrequency="P1D", MetricSource=files("s3://shop/{{yyyyMMdd}}"))
-    migration = migrated(detector(), daily)
-    assert tables(migration)["sources"]["shop"]["path"] == "s3://shop/{date}"
-    assert said(migration, "to do") == ""
+    taken = taken_over(detector(), daily)
+    assert tables(taken)["sources"]["shop"]["path"] == "s3://shop/{date}"
+    assert said(taken, "to do") == ""
 
 
 def test_where_the_past_is_is_said_with_what_reads_it() -> None:
     past = files("s3://shop/{{yyyyMMdd}}/{{HHmm}}", HistoricalDataPathList=["s3://shop/backtest/"])
-    migration = migrated(detector(), metric_set(MetricSource=past))
-    assert "the past at s3://shop/backtest/ is read once, by lookalive backfill" in said(migration, "changed")
-    assert "# Note: the past at s3://shop/backtest/" in migration.configuration
+    taken = taken_over(detector(), metric_set(MetricSource=past))
+    assert "the past at s3://shop/backtest/ is read once, by lookalive backfill" in said(taken, "changed")
+    assert "# Note: the past at s3://shop/backtest/" in taken.configuration
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_where_the_past_is_is_said_with_what_reads_it() -> None:
 )
 def test_files_that_are_written_otherwise_are_still_to_do(written: dict[str, Any], sentence: str) -> None:
     source = files("s3://shop/{{yyyyMMdd}}/{{HHmm}}", FileFormatDescriptor=written)
-    to_do = said(migrated(detector(), metric_set(MetricSource=source)), "to do")
+    to_do = said(taken_over(detector(), metric_set(MetricSource=source)), "to do")
     assert sentence in to_do
     assert bool(sentence) == bool(to_do)
 
@@ -128,13 +128,13 @@ def test_a_table_of_rds_is_asked_by_sql(port: int, dialect: str, quote: str) -> 
     assert isinstance(made, Sql)
     assert made.url == "env:SHOP_DATABASE"
     assert made.query.startswith(f"SELECT {quote}timestamp{quote}")
-    changed = said(migrated(*answers), "changed")
+    changed = said(taken_over(*answers), "changed")
     assert f"put {dialect}USER:PASSWORD@db.example.org:{port}/shop into the variable SHOP_DATABASE" in changed
 
 
 def test_a_database_of_unknown_kind_is_said() -> None:
     source = {"RDSSourceConfig": {**DATABASE, "DatabasePort": 15432}}
-    changed = said(migrated(detector(), metric_set(MetricSource=source)), "changed")
+    changed = said(taken_over(detector(), metric_set(MetricSource=source)), "changed")
     assert "put (mysql+pymysql or postgresql+psycopg)://USER" in changed
     assert "for MySQL, quote the query with `" in changed
 
@@ -173,9 +173,9 @@ def test_what_is_not_asked_has_a_topic_in_its_place(source: Any, sentence: str) 
     config = configured(*answers)
     assert isinstance(config.sources["shop"], Source)
     assert config.detector("shop").lateness == timedelta(minutes=1)
-    migration = migrated(*answers)
-    assert sentence in said(migration, "missing")
-    assert "nothing writes to the topic shop" in said(migration, "to do")
+    taken = taken_over(*answers)
+    assert sentence in said(taken, "missing")
+    assert "nothing writes to the topic shop" in said(taken, "to do")
 
 
 @pytest.mark.parametrize(
@@ -191,25 +191,23 @@ def test_what_is_not_asked_has_a_topic_in_its_place(source: Any, sentence: str) 
 )
 def test_how_times_are_written_is_looked_at(pattern: str, read: bool) -> None:
     column = {"ColumnName": "at", "ColumnFormat": pattern}
-    migration = migrated(detector(), metric_set(TimestampColumn=column))
-    assert tables(migration)["sources"]["shop"]["time"] == "at"
-    assert (f"times written as {pattern} are not read" in said(migration, "to do")) is not read
+    taken = taken_over(detector(), metric_set(TimestampColumn=column))
+    assert tables(taken)["sources"]["shop"]["time"] == "at"
+    assert (f"times written as {pattern} are not read" in said(taken, "to do")) is not read
 
 
 def test_other_times_are_read_in_csv_and_that_is_said() -> None:
     source = files("s3://shop/{{yyyyMMdd}}/{{HHmm}}", FileFormatDescriptor={"CsvFormatDescriptor": {}})
     column = {"ColumnName": "at", "ColumnFormat": "MM/dd/yyyy HH:mm"}
-    migration = migrated(detector(), metric_set(MetricSource=source, TimestampColumn=column))
-    assert "times such as MM/dd/yyyy HH:mm are read as most of what people write is" in said(
-        migration, "changed"
-    )
-    assert said(migration, "to do") == ""
+    taken = taken_over(detector(), metric_set(MetricSource=source, TimestampColumn=column))
+    assert "times such as MM/dd/yyyy HH:mm are read as most of what people write is" in said(taken, "changed")
+    assert said(taken, "to do") == ""
 
 
 def test_local_times_in_files_are_still_to_do() -> None:
     zone = "America/Los_Angeles"
     assert "are read as UTC, not as America/Los_Angeles" in said(
-        migrated(detector(), metric_set(Timezone=zone)), "to do"
+        taken_over(detector(), metric_set(Timezone=zone)), "to do"
     )
     column = {"ColumnName": "at", "ColumnFormat": "yyyy-MM-dd'T'HH:mm:ssXXX"}
-    assert said(migrated(detector(), metric_set(Timezone=zone, TimestampColumn=column)), "to do") == ""
+    assert said(taken_over(detector(), metric_set(Timezone=zone, TimestampColumn=column)), "to do") == ""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from streams.migration.placeholders import placeholder
+from streams.lookout.placeholders import placeholder
 
 DETECTOR, ALERT = "AWS::LookoutMetrics::AnomalyDetector", "AWS::LookoutMetrics::Alert"
 PSEUDO = {"AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}

@@ -13,7 +13,7 @@ import tomlkit
 from tomlkit.items import Array, String, StringType, Table, Trivia
 
 from detectors.words import plain
-from streams.migration.remarks import Remark
+from streams.lookout.remarks import Remark
 
 WIDTH = 100
 #: What a user must know who reads the file without having seen what was said.

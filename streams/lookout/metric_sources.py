@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from detectors.words import plain
-from streams.migration.database_sources import ask_as_connector, ask_rds, ask_redshift
-from streams.migration.file_sources import is_csv, read_files
-from streams.migration.made_source import MadeSource, time_column, time_pattern
-from streams.migration.naming import Fields
-from streams.migration.placeholders import PLACEHOLDER
-from streams.migration.shapes import MetricSet, MetricSource
-from streams.migration.times import is_read, names_offset
+from streams.lookout.database_sources import ask_as_connector, ask_rds, ask_redshift
+from streams.lookout.file_sources import is_csv, read_files
+from streams.lookout.made_source import MadeSource, time_column, time_pattern
+from streams.lookout.naming import Fields
+from streams.lookout.placeholders import PLACEHOLDER
+from streams.lookout.shapes import MetricSet, MetricSource
+from streams.lookout.times import is_read, names_offset
 
 ARN_REGION = re.compile(r"^arn:[^:]*:[^:]*:([a-z]{2}(?:-[a-z]+)+-\d):")
 STATISTICS = {"AVG": "Average", "SUM": "Sum"}
@@ -21,7 +21,7 @@ def make_source(name: str, metric_set: MetricSet, fields: Fields, daily: bool) -
     """The source of a metric set, whose columns are `fields`.
 
     Raises:
-        MigrationError: a query of a connector cannot be asked.
+        LookoutError: a query of a connector cannot be asked.
     """
     made, where = MadeSource(name), metric_set.metric_source or MetricSource()
     if where.connector is not None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from detectors.words import plain
 from streams.csv_files.reading import SEPARATORS
-from streams.migration.made_source import MadeSource
-from streams.migration.placeholders import PLACEHOLDER
-from streams.migration.shapes import FileFormatDescriptor, S3SourceConfig
-from streams.migration.templates import path_of
+from streams.lookout.made_source import MadeSource
+from streams.lookout.placeholders import PLACEHOLDER
+from streams.lookout.shapes import FileFormatDescriptor, S3SourceConfig
+from streams.lookout.templates import path_of
 
 #: What is read of JSON lines: UTF-8, and what is a part of it. What CSV is written in, is found.
 JSON_CHARSETS = frozenset({"UTF-8", "UTF8", "US-ASCII", "ASCII"})

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streams.errors import MigrationError
+from streams.errors import LookoutError
 
 NOW = r"(?:getdate\s*\(\s*\)|sysdate(?:\s*\(\s*\))?|current_timestamp(?:\s*\(\s*\))?|now\s*\(\s*\))"
 #: Now, or so long before.
@@ -52,12 +52,12 @@ def asking(query: str, time: str, where: str, quote: str = '"') -> Asking:
     'SELECT t FROM v WHERE t >= :interval_start AND t < :interval_end'
 
     Raises:
-        MigrationError: it is no query that can be asked.
+        LookoutError: it is no query that can be asked.
     """
     text = query.strip().rstrip(";").rstrip()
     if not re.match(r"(?:--[^\n]*\n|/\*.*?\*/|\s|\()*(?:select|with)\b", text, re.IGNORECASE | re.DOTALL):
         message = f"{where} is no query: give the SELECT by itself, as query.sql has it, without UNLOAD"
-        raise MigrationError(message)
+        raise LookoutError(message)
     text, unescaped = _unescaped(text)
     if ":interval_start" in text and ":interval_end" in text:
         return Asking(text, unescaped=unescaped)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from streams.errors import MigrationError
-from streams.migration.cloudformation import Template
-from streams.migration.yaml_files import read_yaml
-from tests.streams.migration.answers import migrated, said, tables
+from streams.errors import LookoutError
+from streams.lookout.cloudformation import Template
+from streams.lookout.yaml_files import read_yaml
+from tests.streams.lookout.answers import said, tables, taken_over
 
 TEMPLATE = """
 AWSTemplateFormatVersion: 2010-09-09
@@ -62,7 +62,7 @@ Resources:
 
 
 def test_a_template_becomes_a_configuration() -> None:
-    written = tables(migrated(TEMPLATE))
+    written = tables(taken_over(TEMPLATE))
     # The name of the stack is not known: the logical id stands for it.
     assert [each["name"] for each in written["detectors"]] == ["Detector"]
     source = written["sources"]["Detector"]
@@ -74,22 +74,22 @@ def test_a_template_becomes_a_configuration() -> None:
 
 
 def test_what_only_the_deployed_stack_knows_is_still_to_do_where_it_stands() -> None:
-    migration = migrated(TEMPLATE)
-    assert said(migration, "to do").splitlines() == [
+    taken = taken_over(TEMPLATE)
+    assert said(taken, "to do").splitlines() == [
         "sources.Detector: put what the deployed stack has for DataBucket in the place of REPLACE-DataBucket",
         "sinks.Topic: put its own value in the place of REPLACE-region",
         "sinks.Topic: put its own value in the place of REPLACE-account",
         "sinks.Topic: put what the deployed stack has for Topic in the place of REPLACE-Topic",
     ]
-    assert "# To do: put what the deployed stack has for DataBucket" in migration.configuration
-    changed = said(migration, "changed")
+    assert "# To do: put what the deployed stack has for DataBucket" in taken.configuration
+    changed = said(taken, "changed")
     assert "file-0: AnomalyDetectorName is REPLACE-AWS-StackName-shop" in changed
     assert "file-0: condition Loud was taken to hold" in changed
 
 
 def test_json_says_the_same_as_yaml() -> None:
     document = read_yaml(TEMPLATE, "template.yaml")
-    assert migrated(json.dumps(document, default=str)) == migrated(TEMPLATE)
+    assert taken_over(json.dumps(document, default=str)) == taken_over(TEMPLATE)
 
 
 @pytest.mark.parametrize("key", ["Offset", "Timezone", "MetricSetFrequency"])
@@ -97,11 +97,9 @@ def test_a_placeholder_does_not_stand_where_it_cannot(key: str) -> None:
     document = read_yaml(TEMPLATE, "template.yaml")
     properties = document["Resources"]["Detector"]["Properties"]
     properties["MetricSetList"][0][key] = {"Ref": "Unknown"}
-    migration = migrated(json.dumps(document, default=str))
-    assert f"file-0: {key} is REPLACE-Unknown, which only the deployed stack knows" in said(
-        migration, "to do"
-    )
-    assert "REPLACE-Unknown" not in migration.configuration
+    taken = taken_over(json.dumps(document, default=str))
+    assert f"file-0: {key} is REPLACE-Unknown, which only the deployed stack knows" in said(taken, "to do")
+    assert "REPLACE-Unknown" not in taken.configuration
 
 
 @pytest.mark.parametrize(
@@ -157,10 +155,10 @@ def test_short_tags_stand_for_functions(text: str, value: Any) -> None:
 
 def test_an_alias_is_refused() -> None:
     bomb = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
-    with pytest.raises(MigrationError, match=r"^template\.yaml is neither JSON nor YAML: line 2: an alias"):
+    with pytest.raises(LookoutError, match=r"^template\.yaml is neither JSON nor YAML: line 2: an alias"):
         read_yaml(bomb, "template.yaml")
 
 
 def test_a_template_makes_no_objects() -> None:
-    with pytest.raises(MigrationError, match="could not determine a constructor for the tag"):
+    with pytest.raises(LookoutError, match="could not determine a constructor for the tag"):
         read_yaml("!!python/object/apply:os.system [ls]", "template.yaml")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.migration.remarks import Kind, Remark
-from streams.migration.shapes import MetricSet
+from streams.lookout.remarks import Kind, Remark
+from streams.lookout.shapes import MetricSet
 
 
 @dataclass
