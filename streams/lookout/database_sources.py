@@ -50,7 +50,7 @@ def ask_as_connector(made: MadeSource, connector: Connector, metric_set: MetricS
         made.table["query"] = queries.of_table(f"{PLACEHOLDER}table", columns(metric_set), time, quote)
         made.say("to do", "the query is a guess: give the connector's own with --query query.sql")
     else:
-        asking = queries.asking(connector.query, time, "--query", quote)
+        asking = queries.asking(connector.query, time, "the file of --query", quote)
         made.table["query"] = asking.query
         _say_what_is_asked(made, asking)
 

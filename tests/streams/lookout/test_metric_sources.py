@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from detectors.sources import CloudWatch, Files, RedshiftData, Source, Sql
+from streams.settings import from_environment
+from streams.sources.files import FilesReader
 from tests.streams.lookout.answers import configured, detector, metric_set, said, tables, taken_over
 
 DATABASE = {
@@ -54,6 +58,24 @@ def test_a_path_that_cannot_be_said_is_still_to_do(template: str | None) -> None
     taken = taken_over(detector(), metric_set(MetricSource=files(template)))
     assert tables(taken)["sources"]["shop"]["path"].endswith("/{date}/{time}/")
     assert "files of an interval are looked for where {date} (20260131)" in said(taken, "to do")
+
+
+@pytest.mark.parametrize(
+    "template", ["{{yyyyMMdd}}/{{HHmm}}/", "{{yyyyMMdd}}/{{HH}}/", "{{yyyyMMdd}}/{{HH}}"]
+)
+def test_files_under_a_path_template_are_found(template: str, tmp_path: Path) -> None:
+    folder = tmp_path / "20220112" / ("1800" if "mm" in template else "18")
+    folder.mkdir(parents=True)
+    (folder / "data.csv").write_text("timestamp,platform,marketplace,views\n2022-01-12 18:10:00,web,us,7\n")
+    config = configured(detector(), metric_set(MetricSource=files(f"s3://shop/{template}")))
+    source = config.sources["shop"]
+    assert isinstance(source, Files)
+    local = msgspec.structs.replace(source, path=source.path.replace("s3://shop", str(tmp_path)))
+    reader = FilesReader(local, config.detector("shop"), from_environment({}))
+    start = datetime(2022, 1, 12, 18, tzinfo=UTC)
+    (record,) = reader.read(start, start + timedelta(hours=1))
+    event = msgspec.json.decode(record)
+    assert (event["platform"], event["views"]) == ("web", 7)
 
 
 def test_a_daily_path_needs_no_time() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+import duckdb
 import pytest
 
 from streams.errors import LookoutError
@@ -123,3 +126,33 @@ def test_names_cannot_end_their_quotes() -> None:
     query = of_table('public.a"; drop table x', ["`x`"], "t", '"')
     assert query.splitlines()[1] == 'FROM "public"."a""; drop table x"'
     assert of_table("v", ["`x`"], "t", "`").splitlines()[0] == "SELECT `t`, ```x```"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        DEMO,
+        "select ts as timestamp, views, 'web' as platform from ecommerce -- all of it",
+        of_table("main.sales", ["views", "platform"], "timestamp", '"'),
+    ],
+)
+def test_a_database_gives_each_row_in_one_interval_and_none_twice(query: str) -> None:
+    first = datetime(2022, 1, 12, 17)  # noqa: DTZ001  (as databases have it)
+    with duckdb.connect() as database:
+        database.execute("create table platform as select 1 as id, 'web' as name")
+        database.execute(
+            "create table ecommerce as select 1 as platform, n as views, ? + to_minutes(n * 20) as ts "
+            "from range(9) as rows(n)",
+            [first],
+        )
+        database.execute(
+            "create view sales as select ts as timestamp, views, 'web' as platform from ecommerce"
+        )
+        asked = asking(query, "timestamp", "query").query.replace(":interval_", "$interval_")
+        found = []
+        for hour in range(3):
+            start = first + timedelta(hours=hour)
+            window = {"interval_start": start, "interval_end": start + timedelta(hours=1)}
+            found.append(sorted(row[1] for row in database.execute(asked, window).fetchall()))
+    # Those at the border of two are in the later one; the connector had them in neither.
+    assert found == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
