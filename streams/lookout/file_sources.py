@@ -47,8 +47,8 @@ def read_files(made: MadeSource, s3: S3SourceConfig, daily: bool) -> None:
     past = next(filter(None, s3.historical_data_path_list or ()), None)
     if past:
         says = (
-            f"the past at {plain(past, 300)} is read once, by lookalive backfill, from a copy; without it "
-            "the first crawl reads the last 14 days of the path"
+            f"the past is read once, by lookalive backfill --input {plain(past, 300)}; without it the first "
+            "crawl reads the last 14 days of the path"
         )
         made.say("changed", says)
 

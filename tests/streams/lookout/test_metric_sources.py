@@ -88,8 +88,10 @@ def test_a_daily_path_needs_no_time() -> None:
 def test_where_the_past_is_is_said_with_what_reads_it() -> None:
     past = files("s3://shop/{{yyyyMMdd}}/{{HHmm}}", HistoricalDataPathList=["s3://shop/backtest/"])
     taken = taken_over(detector(), metric_set(MetricSource=past))
-    assert "the past at s3://shop/backtest/ is read once, by lookalive backfill" in said(taken, "changed")
-    assert "# Note: the past at s3://shop/backtest/" in taken.configuration
+    assert "the past is read once, by lookalive backfill --input s3://shop/backtest/" in said(
+        taken, "changed"
+    )
+    assert "# Note: the past is read once, by lookalive backfill" in taken.configuration
 
 
 @pytest.mark.parametrize(
