@@ -23,8 +23,10 @@ Region = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 NotEmpty = Annotated[str, Meta(min_length=1)]
 Statistic = Literal["Sum", "Average", "Minimum", "Maximum", "SampleCount"]
 
-#: What the path of files may say of the interval that they hold.
-PATH_PARTS = frozenset({"date", "time"})
+#: What the path of files may say of the interval that they hold → how it is written.
+PATH_PARTS = {
+    "date": "%Y%m%d", "time": "%H%M", "year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M",
+}  # fmt: skip
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="kafka"):
@@ -107,7 +109,8 @@ class Files(Crawled, frozen=True, tag="files"):
     """Files that are written interval by interval: JSON lines, or CSV with a line of names."""
 
     #: Where those of an interval are, a folder or a file, `*` for any: `{date}` becomes `20260131` and
-    #: `{time}` becomes `1800`, the start of the interval in the detector's time zone. May begin with `s3://`.
+    #: `{time}` `1800`, the start of the interval in the detector's time zone; or `{year}`, `{month}`,
+    #: `{day}`, `{hour}`, `{minute}`. May begin with `s3://`.
     path: NotEmpty
     #: Name of an input format, of JSON lines; the rows of CSV files are `json`.
     format: str = "json"
@@ -202,7 +205,8 @@ def _bad_path(path: str) -> Iterator[str]:
     except ValueError as error:
         yield f"path: {error}"
         return
-    if parts - PATH_PARTS:
-        yield f"path: {{{min(parts - PATH_PARTS)}}} is unknown; there are {{date}} and {{time}}"
-    elif "date" not in parts:
+    if unknown := parts - set(PATH_PARTS):
+        known = ", ".join(f"{{{name}}}" for name in PATH_PARTS)
+        yield f"path: {{{min(unknown)}}} is unknown; there are {known}"
+    elif "date" not in parts and not {"year", "month", "day"} <= parts:
         yield "path must say which interval a file is of: put {date} in it, and {time} for less than a day"

@@ -32,11 +32,8 @@ def read_files(made: MadeSource, s3: S3SourceConfig, daily: bool) -> None:
         )
         made.say("to do", says)
     else:
-        made.table["path"], exact = read
-        if exact or daily:
-            made.say("kept", "files are found by the same path; {time} is when the interval begins")
-        else:
-            made.say("changed", "an hour alone cannot be said: each time all files of the day are read")
+        made.table["path"] = read
+        made.say("kept", "files are found by the same path; {time} is when the interval begins")
     if is_csv(s3):
         made.say(
             "changed",

@@ -5,46 +5,30 @@ from __future__ import annotations
 import re
 
 KEY = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
-#: What may follow one another in a template, and what that is here.
-PARTS = (("yyyyMMdd", "{date}"), ("HHmm", "{time}"))
+#: What may follow one another in a template, and what that is here; the longest first.
+PARTS = {
+    "yyyyMMdd": "{date}", "HHmm": "{time}",
+    "yyyy": "{year}", "MM": "{month}", "dd": "{day}", "HH": "{hour}", "mm": "{minute}",
+}  # fmt: skip
+_PART = re.compile("|".join(PARTS))
 
 
-def path_of(template: str) -> tuple[str, bool] | None:
-    """The path of a template, and whether it says of which interval a file is to the minute.
+def path_of(template: str) -> str | None:
+    """The path of a template; None where it says what a path cannot say here, or not of which day a file is.
 
-    An hour by itself cannot be said: all files of that day are looked through then. None where the day is
-    said in another way than as 20260131.
-
-    >>> path_of("s3://shop/live/{{yyyyMMdd}}/{{HHmm}}/")
-    ('s3://shop/live/{date}/{time}/', True)
-    >>> path_of("s3://shop/{{yyyy}}{{MM}}{{dd}}/{{HH}}/")
-    ('s3://shop/{date}/*/*', False)
-    >>> path_of("s3://shop/{{yyyy}}/{{MM}}/{{dd}}/")
+    >>> path_of("s3://shop/live/{{yyyyMMdd}}/{{HHmm}}/"), path_of("s3://shop/{{yyyy}}/{{MM}}/{{dd}}/{{HH}}/")
+    ('s3://shop/live/{date}/{time}/', 's3://shop/{year}/{month}/{day}/{hour}/')
+    >>> path_of("s3://shop/{{yyyy}}/{{ww}}/")
     """
-    joined = template
-    while joined != (joined := re.sub(r"\}\}\{\{", "", joined)):
-        pass
-    exact = True
+    known = True
 
     def part(match: re.Match[str]) -> str:
-        nonlocal exact
-        key = match[1]
-        for java, here in PARTS:
-            key = key.replace(java, here)
-        if re.fullmatch(r"(?:\{date\}|\{time\})+", key):
-            return key
-        if re.search("[yYMd]", re.sub(r"\{\w+\}", "", key)):
-            return "{unknown}"
-        exact = False
-        return "{date}*" if "{date}" in key else "*"
+        nonlocal known
+        known &= not _PART.sub("", match[1]).strip("-_ ")
+        return _PART.sub(lambda java: PARTS[java[0]], match[1])
 
+    path = KEY.sub(part, template)
     # What else is in braces would be a part of the path that is not known here.
-    path = KEY.sub(part, joined)
-    if (
-        "{unknown}" in path
-        or "{date}" not in path
-        or re.search(r"[{}]", re.sub(r"\{(date|time)\}", "", path))
-    ):
-        return None
-    # A template is of a folder; a pattern is of files.
-    return (path, True) if exact else (f"{path.rstrip('/')}/*", False)
+    known &= not re.search(r"[{}]", KEY.sub("", template))
+    says_the_day = "{date}" in path or all(part in path for part in ("{year}", "{month}", "{day}"))
+    return path if known and says_the_day else None

@@ -15,7 +15,7 @@ import structlog
 from detectors.config import Detector, FieldKind
 from detectors.intervals import Intervals
 from detectors.records import utc
-from detectors.sources import Files
+from detectors.sources import PATH_PARTS, Files
 from streams.csv_files.reading import NoRows, TableError, read_table
 from streams.csv_files.records import is_csv, records
 from streams.settings import Settings
@@ -61,7 +61,8 @@ class FilesReader:
         paths: dict[str, None] = {}
         while at < until:
             local = utc(at).astimezone(self._zone)
-            paths[self._source.path.format(date=f"{local:%Y%m%d}", time=f"{local:%H%M}")] = None
+            parts = {name: f"{local:{form}}" for name, form in PATH_PARTS.items()}
+            paths[self._source.path.format(**parts)] = None
             at = self._intervals.end(at)
         return list(paths)
 

@@ -41,8 +41,9 @@ def test_files_are_found_by_the_same_path() -> None:
     [
         ("s3://shop/live/{{yyyyMMdd}}/{{HHmm}}/", "s3://shop/live/{date}/{time}/"),
         ("s3://shop/{{yyyyMMddHHmm}}", "s3://shop/{date}{time}"),
-        ("s3://shop/{{yyyy}}{{MM}}{{dd}}/{{HH}}{{mm}}/", "s3://shop/{date}/{time}/"),
-        ("s3://shop/dt={{yyyyMMdd}}/{{HH}}/", "s3://shop/dt={date}/*/*"),
+        ("s3://shop/{{yyyy}}{{MM}}{{dd}}/{{HH}}{{mm}}/", "s3://shop/{year}{month}{day}/{hour}{minute}/"),
+        ("s3://shop/dt={{yyyyMMdd}}/{{HH}}/", "s3://shop/dt={date}/{hour}/"),
+        ("s3://shop/{{yyyy}}/{{MM}}/{{dd}}/", "s3://shop/{year}/{month}/{day}/"),
     ],
 )
 def test_a_path_template_becomes_a_path(template: str, path: str) -> None:
@@ -52,7 +53,7 @@ def test_a_path_template_becomes_a_path(template: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["s3://shop/{{yyyy}}/{{MM}}/{{dd}}/", "s3://shop/{x}/{{HHmm}}", "s3://shop/live/", None]
+    "template", ["s3://shop/{{yyyy}}/{{ww}}/", "s3://shop/{x}/{{yyyyMMdd}}/{{HHmm}}", "s3://shop/live/", None]
 )
 def test_a_path_that_cannot_be_said_is_still_to_do(template: str | None) -> None:
     taken = taken_over(detector(), metric_set(MetricSource=files(template)))
