@@ -56,10 +56,13 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 def attribute(field: str) -> str:
     """The attribute of an Event that holds a field: the field's name as an identifier.
 
-    >>> attribute("geo.country"), attribute("class")
-    ('geo__country', 'class__')
+    >>> attribute("geo.country"), attribute("class"), attribute("__typename")
+    ('geo__country', 'class__', 'field__typename')
     """
     name = re.sub(r"\W", "__", field)
+    if name.startswith("__"):
+        # Python and msgspec keep such names for themselves.
+        name = f"field{name}"
     return f"{name}__" if iskeyword(name) else name
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.config import ConfigError, FieldKind
+from detectors.records import attribute
 from detectors.sources import Source
 from streams.formats import BadEvent, parse_all
 from streams.formats.json import Json
@@ -184,3 +185,8 @@ def test_the_fast_ways_read_what_the_long_way_reads(
     assert [(row, error.reason, str(error)) for row, error in ours.bad] == [
         (row, error.reason, str(error)) for row, error in theirs.bad
     ]
+
+
+def test_a_field_may_begin_with_underscores() -> None:
+    (event,) = Json(source(), {"__typename": "any"}).parse(b'{"ts": 1700000000123, "__typename": "Order"}')
+    assert getattr(event, attribute("__typename")) == "Order"
