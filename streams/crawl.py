@@ -219,6 +219,7 @@ class Crawler:
                 log.warning("records_not_used", lane=lane.name, reason=reason, count=count)
             self.metrics.through.labels(*labels).set(start / 1000)
             self._advance(lane.name, start, until)
+        log.info("crawled", lane=lane.name, through=utc(start).isoformat())
 
     async def _ask(self, lane: Lane, start: int, end: int, state: DetectorFoldState | None) -> Stretch:
         """Ask for a stretch until it is there."""

@@ -12,7 +12,7 @@ from detectors import loading
 from detectors.config import AlertRule, Config, ConfigError, Detector, Measure
 from detectors.models import MODELS
 from detectors.rules import asked_in_words
-from detectors.sources import Source
+from detectors.sources import Crawled, Source
 from detectors.words import duration_in_iso, rules_in_words
 from streams.cli import calendars, configuration_option
 from streams.cli.calendars import CalendarWatched
@@ -39,6 +39,8 @@ class DetectorWatched(msgspec.Struct, frozen=True):
     source: str
     interval: str
     lateness: str
+    #: How long after its end an interval is asked for, of a source that is crawled.
+    asked_after: str | None
     #: Measure → how it comes about.
     measures: dict[str, str]
     #: Measure → what of it is told of, where that is not all that is unusual.
@@ -100,18 +102,22 @@ def watch(configuration: Config) -> Watched:
         sources.append(SourceWatched(name, topic, kind, records.format, records.clock, sorted(fields)))
     return Watched(
         sources,
-        [_detector(detector) for detector in configuration.detectors],
+        [
+            _detector(detector, configuration.crawled.get(detector.source))
+            for detector in configuration.detectors
+        ],
         configuration.alerts,
         sinks={name: str(sink.__struct_config__.tag) for name, sink in configuration.sinks.items()},
     )
 
 
-def _detector(detector: Detector) -> DetectorWatched:
+def _detector(detector: Detector, crawled: Crawled | None) -> DetectorWatched:
     return DetectorWatched(
         name=detector.name,
         source=detector.source,
         interval=duration_in_iso(detector.interval),
         lateness=duration_in_iso(detector.lateness),
+        asked_after=None if crawled is None else duration_in_iso(crawled.delay),
         measures={measure.name: _how(measure) for measure in detector.measures},
         rules={m.name: said for m in detector.measures if (said := rules_in_words(m, detector.sensitivity))},
         dimensions=list(detector.dimensions),
@@ -144,7 +150,11 @@ def _lines(path: Path, watched: Watched) -> list[str]:
         lines += [
             "",
             f"detector {detector.name}: source {detector.source}, every {detector.interval}, "
-            f"waits {detector.lateness} for late events",
+            + (
+                f"waits {detector.lateness} for late events"
+                if detector.asked_after is None
+                else f"asked for {detector.asked_after} after its end"
+            ),
             *(
                 "; ".join([f"  measure {name}: {how}", *detector.rules.get(name, [])])
                 for name, how in detector.measures.items()
