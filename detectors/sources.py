@@ -188,7 +188,7 @@ def contradictions(source: AnyCrawled) -> Iterator[str]:
     if isinstance(source, Sql | RedshiftData | Prometheus) and source.timeout <= timedelta(0):
         yield "timeout must be above zero"
     if isinstance(source, Sql | RedshiftData):
-        yield from _bad_timezone(source.timezone)
+        yield from bad_timezone(source.timezone)
         for name in ("interval_start", "interval_end"):
             if f":{name}" not in source.query:
                 yield f"query must ask for an interval: it has no :{name}"
@@ -203,7 +203,8 @@ def contradictions(source: AnyCrawled) -> Iterator[str]:
             yield "timeout must be above zero"
 
 
-def _bad_timezone(name: str) -> Iterator[str]:
+def bad_timezone(name: str) -> Iterator[str]:
+    """What is wrong with the name of a time zone."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):

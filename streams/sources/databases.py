@@ -54,10 +54,10 @@ def _begin_postgres(connection: Connection, source: Sql) -> None:
     connection.execute(told, {"zone": source.timezone, "limit": f"{max(1, _milliseconds(source))}"})
 
 
-def _let_times_have_no_end(engine: Engine) -> None:
-    """Let `infinity`, and what is before the year 1 or after 9999, be text: Python has no such times."""
+def _let_odd_times_be_text(engine: Engine) -> None:
+    """Let be text what Python has no time for: `infinity`, the years before 1 and after 9999, 24 o'clock."""
     from psycopg import DataError  # noqa: PLC0415  (who reads no PostgreSQL needs none of it)
-    from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader  # noqa: PLC0415
+    from psycopg.types import datetime as times  # noqa: PLC0415
 
     def lenient(loader: type[Any]) -> type[Any]:
         class Lenient(loader):  # type: ignore[misc]
@@ -69,7 +69,11 @@ def _let_times_have_no_end(engine: Engine) -> None:
 
         return Lenient
 
-    loaders = {"date": DateLoader, "timestamp": TimestampLoader, "timestamptz": TimestamptzLoader}
+    loaders = {
+        "date": times.DateLoader, "time": times.TimeLoader, "timetz": times.TimetzLoader,
+        "timestamp": times.TimestampLoader, "timestamptz": times.TimestamptzLoader,
+        "interval": times.IntervalLoader,
+    }  # fmt: skip
     kinds = {name: lenient(loader) for name, loader in loaders.items()}
 
     @event.listens_for(engine, "connect")
@@ -139,7 +143,7 @@ def _local(start: datetime, end: datetime, zone: tzinfo) -> tuple[datetime, date
 
 _POSTGRES = Database(
     "postgresql+psycopg", "postgres", _of_postgres, _begin_postgres, _as_they_are, DateTime(timezone=True),
-    {"postgresql_readonly": True}, _let_times_have_no_end,
+    {"postgresql_readonly": True}, _let_odd_times_be_text,
 )  # fmt: skip
 _REDSHIFT = Database(
     "redshift+psycopg2", "redshift", _of_postgres, _begin_postgres, _as_they_are, DateTime(timezone=True),

@@ -31,6 +31,8 @@ from streams.sources.rows import RowEncoder
 #: Rows that are in memory together.
 ROWS_AT_ONCE = 2_000
 _LONGEST = 300
+#: What goes wrong at a database: a text that is not in the encoding that it names is an error of no driver.
+_FAILURES = (SQLAlchemyError, OSError, UnicodeError)
 
 #: A colon that begins none of the two names of an interval: of a cast, a text, a part of an array.
 _OTHER_COLON = re.compile(r":(?!(?:interval_start|interval_end)\b)|(?<=[:\w\\]):")
@@ -66,12 +68,12 @@ class SqlReader:
             raise Unavailable(str(error)) from None
         try:
             connection = self._engine.connect()
-        except (SQLAlchemyError, OSError) as error:
+        except _FAILURES as error:
             raise Unavailable(f"the database cannot be reached: {self._said(error)}") from None
         with connection:
             try:
                 yield from self._rows(connection, start, end)
-            except (SQLAlchemyError, OSError) as error:
+            except _FAILURES as error:
                 raise Unavailable(f"the query failed: {self._said(error)}") from None
 
     def close(self) -> None:

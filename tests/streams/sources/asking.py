@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from detectors.config import Detector, Measure
+from detectors.config import Config, Detector, Measure
+from detectors.loading import parse
 from detectors.sources import AnyCrawled, Sql
 from streams.settings import Settings
 from streams.sources import Reader, make_reader
@@ -32,6 +35,13 @@ def reader(source: AnyCrawled, what: Detector | None = None) -> Reader:
 
 def rows(reader: Reader, start: datetime = START, end: datetime = END) -> list[Any]:
     return [json.loads(record) for record in reader.read(start, end)]
+
+
+def shown(section: str) -> Config:
+    """The configuration that a section of the page shows."""
+    page = (Path(__file__).parents[3] / "docs" / "crawling.md").read_text(encoding="utf-8")
+    (block, *_) = re.findall(r"^```toml\n(.*?)^```$", page.partition(f"\n## {section}\n")[2], re.M | re.S)
+    return parse(block)
 
 
 class Asked:

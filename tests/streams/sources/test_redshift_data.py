@@ -15,7 +15,7 @@ from sqlalchemy import text
 from detectors.sources import RedshiftData
 from streams.broker import free_port
 from streams.sources import Unavailable, redshift_data
-from tests.streams.sources.asking import ALWAYS, END, START, detector, reader, rows
+from tests.streams.sources.asking import ALWAYS, END, START, detector, reader, rows, shown
 from tests.streams.sources.data_api import DataApi, Refusal, data_api
 from tests.streams.sources.servers import Server
 from tests.streams.sources.test_sql import JOINED
@@ -102,6 +102,15 @@ def test_the_query_and_the_secret_of_the_connector_give_its_rows(
             {"name": "interval_end", "value": "2026-03-01 11:00:00+00:00"},
         ],
     }  # fmt: skip
+
+
+def test_what_the_page_shows_can_be_asked(api: DataApi, postgres: Server, secret: Any) -> None:
+    secret(OF_THE_CONNECTOR)
+    postgres.shop()
+    postgres.run("INSERT INTO ecommerce VALUES (1, '2026-03-01 10:00:00', 3, 3, 120, 0.10)")
+    config = shown("Redshift by its Data API")
+    asking = reader(config.crawled["shop"], config.detector("shop"))
+    assert rows(asking) == [{"timestamp": "2026-03-01T10:00:00Z", "views": 120, "platform": "mobile_app"}]
 
 
 @pytest.mark.parametrize(

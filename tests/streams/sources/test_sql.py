@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from streams.sources import Unavailable
-from tests.streams.sources.asking import ALWAYS, END, START, Asked, detector, rows
+from detectors.records import utc
+from streams.formats import make_format
+from streams.sources import Unavailable, sql
+from tests.streams.sources.asking import ALWAYS, END, START, Asked, detector, reader, rows, shown
 from tests.streams.sources.servers import Server
 
 #: The query of the connector that Amazon Lookout for Metrics had for Redshift, with an interval.
@@ -75,6 +77,21 @@ def test_three_tables_are_joined_and_only_the_interval_is_read(shop: Database) -
     ]  # fmt: skip
     assert len(shop.rows(JOINED, START, END, time="timestamp")) == 4
     assert shop.rows(JOINED, END, END + timedelta(days=1), time="timestamp") == []
+
+
+@pytest.mark.parametrize("database", ["postgresql", "redshift"], indirect=True)
+def test_what_the_page_shows_gives_events(shop: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DATABASE", shop.address)
+    config = shown("Databases")
+    asking = reader(config.crawled["shop"], config.detector("shop"))
+    shape = make_format("shop", config.records_of("shop"), config.fields_of("shop"))
+    # In Berlin.
+    records = asking.read(START + timedelta(hours=9), START + timedelta(hours=10))
+    events: list[Any] = [event for record in records for event in shape.parse(record)]
+    assert [(utc(event.event_time).hour, event.platform, event.revenue) for event in events] == [
+        (9, "mobile_app", 0.1),
+        (9, "mobile_web", 1234567890.12),
+    ]
 
 
 def test_a_reader_is_asked_again_and_again(shop: Database) -> None:
@@ -143,6 +160,17 @@ def test_a_query_that_changes_something_changes_nothing(shop: Database) -> None:
     with shop.server.engine.connect() as connection:
         left = connection.execute(text("SELECT name FROM platform ORDER BY id")).scalars().all()
     assert left == ["pc_web", "mobile_web", "mobile_app"]
+
+
+def test_a_query_that_gives_row_after_row_is_given_up_too(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "ROWS_AT_ONCE", 5)
+    database = Database(postgres, "postgresql", monkeypatch)
+    # It would take half an hour, and never long for some rows.
+    query = f"SELECT {database.noon}, pg_sleep(0.02) FROM generate_series(1, 100000) {ALWAYS}"
+    with pytest.raises(Unavailable, match=r"took longer than 1 s|statement timeout"):
+        database.rows(query, timeout=timedelta(seconds=1))
 
 
 def test_a_query_that_takes_too_long_is_given_up(database: Database) -> None:
