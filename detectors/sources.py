@@ -185,7 +185,7 @@ def contradictions(source: AnyCrawled) -> Iterator[str]:
             yield f"{name} cannot be negative"
     if source.chunk <= timedelta(0):
         yield "chunk must be above zero"
-    if isinstance(source, Sql | RedshiftData | Prometheus) and source.timeout <= timedelta(0):
+    if isinstance(source, Sql | RedshiftData) and source.timeout <= timedelta(0):
         yield "timeout must be above zero"
     if isinstance(source, Sql | RedshiftData):
         yield from bad_timezone(source.timezone)

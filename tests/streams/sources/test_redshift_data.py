@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from sqlalchemy import text
 
 from detectors.sources import RedshiftData
@@ -30,41 +29,27 @@ WHERE = {"ClusterIdentifier", "WorkgroupName", "Database"}
 NOON = "timestamp '2026-03-01 12:00:00' AS ts"
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture(autouse=True)
-def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+pytestmark = pytest.mark.usefixtures("amazon")
 
 
 @pytest.fixture
-def api(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataApi]:
+def api(amazon: None, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataApi]:
     with data_api(postgres) as api:
         monkeypatch.setenv("AWS_ENDPOINT_URL_REDSHIFT_DATA", api.url)
         yield api
 
 
 @pytest.fixture
-def secret() -> Iterator[Any]:
-    """Keeps what a test calls it with as the secret of that name."""
-    client = boto3.client("secretsmanager", region_name="us-east-1")
+def secret(amazon: None) -> Callable[[str | dict[str, Any]], str]:
+    """Keeps what a test calls it with as the secret of that name, and gives its ARN."""
 
     def keep(said: str | dict[str, Any]) -> str:
+        client = boto3.client("secretsmanager", region_name="us-east-1")
         text = said if isinstance(said, str) else json.dumps(said)
         arn: str = client.create_secret(Name=SECRET, SecretString=text)["ARN"]
         return arn
 
-    yield keep
-    client.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
+    return keep
 
 
 def source(query: str = f"SELECT {NOON} {ALWAYS}", **more: Any) -> RedshiftData:
