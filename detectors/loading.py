@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -253,19 +252,12 @@ def _bad_use(detector: Detector, calendars: Mapping[str, Calendar], where: str) 
         owner = f"{where}: timezones: {local.timezone!r}"
         if not local.where:
             yield f"{owner} has no where; the time zone of all places is timezone = {local.timezone!r}"
-        yield from _bad_timezone(local.timezone, where)
+        yield from (f"{where}: {problem}" for problem in sources.bad_timezone(local.timezone))
         yield from _bad_where(local.where, owner)
         scopes.append((owner, local.where))
     for owner, scope in scopes:
         for field in sorted(set(scope) - set(detector.dimensions)):
             yield f"{owner}: where: {field!r} is no dimension; {_known(detector.dimensions)}"
-
-
-def _bad_timezone(timezone: str, where: str) -> Iterator[str]:
-    try:
-        ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):
-        yield f"{where}: no time zone {timezone!r}; use a name such as Europe/Berlin"
 
 
 def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
@@ -274,7 +266,7 @@ def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
         yield f"{where}: interval must be whole seconds and divide a day, such as PT1M, PT5M, PT1H or P1D"
     if detector.lateness < timedelta(0):
         yield f"{where}: lateness cannot be negative"
-    yield from _bad_timezone(detector.timezone, where)
+    yield from (f"{where}: {problem}" for problem in sources.bad_timezone(detector.timezone))
     if detector.forget_after < detector.interval:
         yield f"{where}: forget_after must be at least an interval"
     yield from (f"{where}: {problem}" for problem in _repeated("dimension", detector.dimensions))

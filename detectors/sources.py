@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from string import Formatter
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
@@ -184,7 +185,10 @@ def contradictions(source: AnyCrawled) -> Iterator[str]:
             yield f"{name} cannot be negative"
     if source.chunk <= timedelta(0):
         yield "chunk must be above zero"
+    if isinstance(source, Sql | RedshiftData) and source.timeout <= timedelta(0):
+        yield "timeout must be above zero"
     if isinstance(source, Sql | RedshiftData):
+        yield from bad_timezone(source.timezone)
         for name in ("interval_start", "interval_end"):
             if f":{name}" not in source.query:
                 yield f"query must ask for an interval: it has no :{name}"
@@ -197,6 +201,14 @@ def contradictions(source: AnyCrawled) -> Iterator[str]:
             yield "username and password go together"
         if source.timeout <= timedelta(0):
             yield "timeout must be above zero"
+
+
+def bad_timezone(name: str) -> Iterator[str]:
+    """What is wrong with the name of a time zone."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        yield f"no time zone {name!r}; use a name such as Europe/Berlin"
 
 
 def _bad_path(path: str) -> Iterator[str]:

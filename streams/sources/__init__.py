@@ -7,19 +7,36 @@ from typing import Any
 
 from detectors import sources
 from detectors.config import Detector
+from streams.errors import SettingsError
 from streams.settings import Settings
 from streams.sources.cloudwatch import CloudWatchReader
 from streams.sources.files import FilesReader
 from streams.sources.prometheus import PrometheusReader
 from streams.sources.reading import Reader, Unavailable
+from streams.sources.redshift_data import RedshiftDataReader
 
 __all__ = ["READERS", "Reader", "Unavailable", "make_reader"]
+
+
+def _sql(source: sources.Sql, detector: Detector, settings: Settings) -> Reader:
+    try:
+        from streams.sources.sql import SqlReader  # noqa: PLC0415  (an extra)
+    except ImportError as error:
+        message = (
+            "a database needs its driver: pip install 'lookalive[postgres]', 'lookalive[mysql]' "
+            "or 'lookalive[redshift]'"
+        )
+        raise SettingsError(message) from error
+    return SqlReader(source, detector, settings)
+
 
 #: Kind of source → what reads it.
 READERS: Mapping[type[sources.Crawled], Callable[[Any, Detector, Settings], Reader]] = {
     sources.CloudWatch: CloudWatchReader,
     sources.Prometheus: PrometheusReader,
     sources.Files: FilesReader,
+    sources.Sql: _sql,
+    sources.RedshiftData: RedshiftDataReader,
 }
 
 

@@ -1,4 +1,7 @@
-"""What tests of readers share: moto's server in the place of AWS."""
+"""What tests of readers share: moto's server in the place of AWS, and real servers of databases.
+
+Each test makes tables of its own names.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 from moto.server import ThreadedMotoServer
+
+from tests.streams.sources import servers
+from tests.streams.sources.servers import Server
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +32,15 @@ def amazon(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     urllib.request.urlopen(f"{endpoint}/moto-api/reset", b"").close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    with servers.postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[Server]:
+    with servers.mariadb() as server:
+        yield server
