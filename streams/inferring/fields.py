@@ -22,11 +22,12 @@ from streams.csv_files.numbers import NOTHING, read_numbers
 from streams.csv_files.reading import Table
 from streams.formats import FAILURES, BadEvent, Format, parse_all
 from streams.formats.decoding import BYTE_ORDER_MARK, excerpt, explain
+from streams.formats.paths import UNNAMEABLE
 from streams.inferring.chosen import LeftOut
 from streams.inferring.sampling import Sample, Sampled
 
 MOST_FIELDS = 400
-DEEPEST = 6
+DEEPEST, LONGEST_PATH = 6, 200
 #: A number with a zero before it is a code, and stays text.
 _CODE = re.compile(r"0\d")
 
@@ -154,7 +155,7 @@ def _flat(
         path = outer + key
         if value is None:
             continue
-        if not key or "." in key or key.isdecimal() or not key.isprintable() or len(path) > 200:
+        if not _is_nameable(key) or len(path) > LONGEST_PATH:
             if len(unusable) <= MOST_FIELDS:
                 unusable[path] = _why_not(key)
             continue
@@ -166,12 +167,20 @@ def _flat(
             yield path, value
 
 
+def _is_nameable(key: str) -> bool:
+    return (
+        bool(key)
+        and "." not in key
+        and not key.isdecimal()
+        and key.isprintable()
+        and not UNNAMEABLE & set(key)
+    )
+
+
 def _why_not(key: str) -> str:
-    if not key:
-        return "it has no name"
     if not key.isprintable():
         return "its name has characters that cannot be shown"
-    return "no path can name it: keys with dots, of digits alone, or of more than 200 characters cannot be"
+    return 'no path can name it: it is empty, long, of digits alone, or has a dot, " or \\ in it'
 
 
 def fields_of_events(
@@ -198,10 +207,9 @@ def fields_of_rows(table: Table) -> Fields:
     """The fields of rows: the columns, numbers where all of their cells are some."""
     found = Fields({}, [0] * len(table.rows))
     for n, name in enumerate(table.columns):
-        keys = name.split(".")
-        if not all(keys) or any(key.isdecimal() for key in keys) or not name.isprintable() or len(name) > 200:
-            why = "no path can name it" if name.strip() else "it has no name"
-            found.left_out.append(LeftOut(name, why))
+        unusable = next((key for key in name.split(".") if not _is_nameable(key)), None)
+        if unusable is not None or len(name) > LONGEST_PATH:
+            found.left_out.append(LeftOut(name, _why_not(unusable or name)))
             continue
         cells = table.column(n)
         values: Sequence[Value] = [cell or None for cell in cells]

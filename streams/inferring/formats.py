@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from detectors.config import FieldKind
 from detectors.sources import Source
+from detectors.words import many
 from detectors.words import plain as plain_words
 from streams.formats import aws_waf, clickstream, make_format, parse_all
 from streams.inferring.chosen import Chosen, at_most
@@ -29,6 +30,8 @@ NAMED: Mapping[str, Mapping[str, FieldKind]] = {
 TIME_OF = {"aws-waf": "timestamp", "clickstream": "ts"}
 #: A format reads so many of the records, and finds in so many what it is told by.
 MOST_OF = 0.9
+#: With fewer JSON objects among the records they are something else, such as one object on many lines.
+LEAST = 0.5
 #: Records that a format is tried on first.
 PROBE = 500
 
@@ -48,17 +51,18 @@ def read_sample(sample: Sample) -> Read:
     """Read a sample in the format that fits best.
 
     Raises:
-        SampleError: no record of it is a JSON object.
+        SampleError: most records of it are no JSON objects.
     """
     if sample.table is not None:
         return Read(
             Chosen("json", "high", "rows are read as flat JSON records"), fields_of_rows(sample.table)
         )
     plain = fields_of_records(sample)
-    if not plain.count:
+    if plain.count < LEAST * len(sample.records):
+        how_many = f"only {plain.count:,} of {many(len(sample.records), 'record')}" if plain.count else "none"
         message = (
-            f"{sample.name}: no record is a JSON object; {plain.first_refused}; expected one JSON object a "
-            "line or record, or rows in a file whose name ends in .csv or .tsv"
+            f"{sample.name}: expected a JSON object a line or record, or rows in a file whose name ends in "
+            f".csv or .tsv; {how_many} can be read as JSON: {plain.first_refused}"
         )
         raise SampleError(message)
     for name, known in NAMED.items():

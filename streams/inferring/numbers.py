@@ -44,8 +44,9 @@ SUMS = frozenset({
 })  # fmt: skip
 #: Numbers that are no quantities.
 NAMES = frozenset({
-    "id", "ids", "code", "zip", "postcode", "lat", "lon", "lng", "latitude", "longitude", "port", "year", "month",
-    "day", "hour", "minute", "weekday", "version", "index", "number", "no", "seq", "sequence", "offset",
+    "id", "ids", "code", "zip", "postcode", "lat", "lon", "lng", "latitude", "longitude", "port", "year",
+    "month", "day", "hour", "minute", "weekday", "version", "index", "number", "no", "seq", "sequence",
+    "offset",
     "partition", "pid", "status", "phone", "line", "row", "x", "y", "z", "rank",
 })  # fmt: skip
 #: What somebody has found out, and not what was measured.

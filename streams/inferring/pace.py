@@ -98,7 +98,7 @@ def _rates(times: Sequence[int | None], fields: Fields, totals: Sequence[int]) -
     for part, (first, last, count) in ends.items():
         # Of a file a part is looked at, and known how many there are.
         if last > first:
-            yield max(count, totals[part]) / ((last - first) / 1000)
+            yield (max(count, totals[part]) - 1) / ((last - first) / 1000)
 
 
 def _of_rows(step: timedelta, regular: float, rows: int) -> Chosen[timedelta]:

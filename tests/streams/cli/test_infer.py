@@ -1,10 +1,11 @@
-"""`lookalive infer` proposes a configuration that loads and measures, says how sure it is, and can be misused."""
+"""`lookalive infer` proposes a configuration that loads and measures, and says how sure it is of what."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import random
+import re
 import tomllib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -59,9 +60,9 @@ def lines(path: Path, records: Iterable[Any]) -> Path:
     return path
 
 
-def orders(count: int = 600, seed: int = 5, **changed: Callable[[int], Any]) -> list[dict[str, Any]]:
-    """Orders of a shop, one after the other at odd distances; a field can be another one, or None for none."""
-    rng, now, records = random.Random(seed), NOW, []
+def orders(count: int = 600, /, **changed: Callable[[int], Any]) -> list[dict[str, Any]]:
+    """Orders of a shop, one after the other at odd distances; fields can be put over them."""
+    rng, now, records = random.Random(5), NOW, []
     for n in range(count):
         now += 1 + int(rng.expovariate(1 / 7_000))
         record: dict[str, Any] = {
@@ -86,9 +87,9 @@ def backtest(path: Path, toml: str, tmp_path: Path) -> dict[str, Any]:
     return tally
 
 
-def hourly(path: Path, hours: int = 60, header: bool = True) -> Path:
+def hourly(path: Path, hours: int = 40) -> Path:
     rng = random.Random(3)
-    rows = ["platform,marketplace,timestamp,views,revenue,views_label,revenue_label"] if header else []
+    rows = ["platform,marketplace,timestamp,views,revenue,views_label,revenue_label"]
     for hour in range(hours):
         at = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=hour)
         for platform in ("pc_web", "mobile_web", "mobile_app"):
@@ -115,7 +116,7 @@ def test_rows_that_were_added_up_say_their_interval_and_are_measured_in_full(tmp
     assert "labels" in why_not(found)["views_label"]
     assert '{ name = "revenue_per_views", ratio = ["revenue", "views"] }' in found["hints"]
     tally = backtest(path, found["toml"], tmp_path)
-    assert (tally["events"], tally["refused"], tally["late"]) == (720, {}, 0)
+    assert (tally["events"], tally["refused"], tally["late"]) == (480, {}, 0)
 
 
 def test_the_shops_events_are_clickstream_and_each_stage_is_counted(tmp_path: Path) -> None:
@@ -293,7 +294,9 @@ def test_two_million_users_are_no_dimension_and_are_read_in_bounded_memory(tmp_p
     assert found["records"] == 2_000_000
     assert found["looked_at"] <= 20_000
     # 25 a second are told from all of the file, and not from what was looked at.
-    assert "1,500 events a minute" in found["interval"]["why"]
+    rate = re.search(r"some ([\d,]+) events a minute", found["interval"]["why"])
+    assert rate is not None
+    assert int(rate[1].replace(",", "")) == pytest.approx(1_500, rel=0.02)
 
 
 def test_a_file_that_is_sorted_by_a_field_shows_all_of_its_values(tmp_path: Path) -> None:
@@ -334,7 +337,7 @@ def test_names_that_a_configuration_cannot_have_get_others(tmp_path: Path) -> No
 
 
 def test_values_that_would_break_out_stay_strings(tmp_path: Path) -> None:
-    hostile = ['"]\n[sinks.x]\n', "'''", '\\"', "[bold]x[/]", "x # y"]
+    hostile = ["[bold]x[/]", '"]\n[sinks.x]\n', "'''", '\\"', "x # y"]
     records = orders(
         event=lambda n: hostile[n % 5],
         channel=lambda n: hostile[n % 5] + "\x1b[31m\u202e\x9b2J",
@@ -412,9 +415,13 @@ def test_mixed_rubbish_is_counted_and_the_rest_is_read(tmp_path: Path) -> None:
     [
         ("x.jsonl", b"", "there is no record in it"),
         ("x.jsonl", b"\n \n", "there is no record in it"),
-        ("x.jsonl", random.Random(0).randbytes(5_000), "no record is a JSON object"),
+        (
+            "x.jsonl",
+            random.Random(0).randbytes(5_000),
+            "none can be read as JSON: x.jsonl: line 1: the record is not UTF-8",
+        ),
         ("x.jsonl", b"a,b\n1,2\n", "a file whose name ends in .csv or .tsv"),
-        ("x.jsonl", b'[\n{"a": 1},\n{"a": 2}\n]\n', "one JSON object a line"),
+        ("x.jsonl", b'[\n{"a": 1},\n{"a": 2}\n]\n', "only 1 of 4 records can be read as JSON"),
         ("x.jsonl.gz", b'{"a": 1}\n', "is not gzip"),
         ("x.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 9_000)[:-20], "cannot be unpacked"),
         ("x.jsonl", b"{" + b" " * (8 * 1024 * 1024) + b"}", "longer than 8 MiB"),
@@ -508,7 +515,7 @@ csv_lines = st.lists(st.lists(cells, min_size=1, max_size=4).map(",".join), max_
 
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
 @given(data=st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_whatever_the_sample_the_output_loads_or_is_one_sentence(
     tmp_path: Path, suffix: str, data: st.DataObject
 ) -> None:
