@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from detectors.words import plain
+from detectors.words import many, plain
 from streams.inferring.chosen import Chosen, Sure, at_most, words
 from streams.inferring.fields import Column, Fields
 
@@ -39,8 +39,8 @@ def find_events(fields: Fields) -> Chosen[Column] | None:
     ranked = []
     for position, column in enumerate(fields.columns.values()):
         said = words(column.path.rpartition(".")[2])
-        # "event_type" says what happened, "device_type" what the device is.
-        if not said or said[-1] not in EVENT_WORDS or (len(said) > 1 and said[0] not in EVENT_WORDS):
+        # "event_type" and "status_code" say what happened, "device_type" what the device is.
+        if not said or said[0] not in EVENT_WORDS or not {*said[1:]} <= {*EVENT_WORDS, "code", "name"}:
             continue
         if _is_such(column, fields.count):
             ranked.append(
@@ -49,8 +49,9 @@ def find_events(fields: Fields) -> Chosen[Column] | None:
     if not ranked:
         return None
     _, _, column = min(ranked)
-    sure: Sure = "high" if len(column.values) == fields.count and len(column.known) >= 2 else "medium"
-    why = f"by its name it says what happened, and it has {len(column.known)} values"
+    sure: Sure = "high" if len(column.values) == fields.count else "medium"
+    how_many = many(len(column.known), "value")
+    why = f"{plain(column.path, 40)} says what happened, by its name, and has {how_many}"
     return Chosen(column, at_most(sure, fields.count), why)
 
 

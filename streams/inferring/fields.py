@@ -39,8 +39,9 @@ class Column:
     path: str
     rows: list[int] = field(default_factory=list)
     values: list[Value] = field(default_factory=list)
-    #: In how many rows it is an object or a list.
+    #: In how many rows it is an object or a list, and in how many of these a list.
     nested: int = 0
+    lists: int = 0
 
     @cached_property
     def known(self) -> Counter[str]:
@@ -117,6 +118,7 @@ def fields_of_records(sample: Sample) -> Fields:
                 column = found.columns[path] = Column(path)
             if isinstance(value, dict | list):
                 column.nested += 1
+                column.lists += isinstance(value, list)
             else:
                 column.rows.append(len(parts))
                 column.values.append(value)
@@ -128,6 +130,13 @@ def fields_of_records(sample: Sample) -> Fields:
             for path in [path for path, why in unusable.items() if not why][MOST_FIELDS // 2 :]:
                 del unusable[path]
     found.parts, found.arrived, found.of_record = parts, arrived, of_record
+    broken = {path: outer for path in found.columns if (outer := _not_always_an_object(path, found.columns))}
+    for path in broken:
+        del found.columns[path]
+    unusable |= {
+        path: f"{outer} is no object in some records, which would be refused"
+        for path, outer in broken.items()
+    }
     found.left_out = [
         LeftOut(path, why or f"there are more than {MOST_FIELDS} fields; their names are values, it seems")
         for path, why in unusable.items()
@@ -165,6 +174,17 @@ def _flat(
                 yield from _flat(value, f"{path}.", depth + 1, unusable)
         else:
             yield path, value
+
+
+def _not_always_an_object(path: str, columns: Mapping[str, Column]) -> str | None:
+    """What a field is in, if that is something else than an object somewhere."""
+    outer = path.rpartition(".")[0]
+    while outer:
+        column = columns[outer]
+        if column.values or column.lists:
+            return outer
+        outer = outer.rpartition(".")[0]
+    return None
 
 
 def _is_nameable(key: str) -> bool:

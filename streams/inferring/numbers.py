@@ -45,7 +45,7 @@ SUMS = frozenset({
 #: Numbers that are no quantities.
 NAMES = frozenset({
     "id", "ids", "code", "zip", "postcode", "lat", "lon", "lng", "latitude", "longitude", "port", "year",
-    "month", "day", "hour", "minute", "weekday", "version", "index", "number", "no", "seq", "sequence",
+    "month", "day", "hour", "minute", "weekday", "version", "index", "number", "no", "nr", "seq", "sequence",
     "offset",
     "partition", "pid", "status", "phone", "line", "row", "x", "y", "z", "rank",
 })  # fmt: skip
@@ -53,6 +53,8 @@ NAMES = frozenset({
 FOUND = frozenset({"label", "labels", "anomaly", "anomalous", "outlier", "expected", "forecast", "predicted"})
 #: Whole numbers that differ in each record and are as large as this are ids, in whatever order.
 LARGE_ID = 1e5
+#: So few whole numbers may be codes.
+FEW_VALUES = 20
 #: A mean or sum has steps of a ten-thousandth, unless its values are nearly as small.
 SMALL, USUAL_SCALE = 0.01, Measure("-").scale
 
@@ -143,6 +145,8 @@ def _by_name(said: Sequence[str]) -> How | None:
 def _by_values(numbers: Sequence[float], *, is_whole: bool) -> How:
     if min(numbers) < 0:
         return "mean", "medium", "it is below zero now and then, as what adds up hardly ever is"
+    if is_whole and len(set(numbers)) <= FEW_VALUES and len(numbers) >= 2 * FEW_VALUES:
+        return "sum", "low", "it has few values, all whole: if it is a code, it is rather a dimension"
     if is_whole:
         return "sum", "medium", "it has whole numbers only, as what is counted has"
     if max(numbers) <= 1:

@@ -144,7 +144,8 @@ def _measures(
         for value, share in events.counted(happened.value):
             name = of_value[value] = names.take(_of_event(field, value))
             measure = Measure(name, "count", where={field: value})
-            measures.append(Chosen(measure, happened.sure, events.said_of(value, share)))
+            why = f"{events.said_of(value, share)}; {happened.why}"
+            measures.append(Chosen(measure, happened.sure, why))
         hints += _ratios_of_events(of_value, measures[0].value.name)
     for sure, why, number in ((one.sure, one.why, one.value) for one in measured):
         field = fields.of(number.column.path)
@@ -174,7 +175,7 @@ def _of_event(field: str, value: str) -> str:
     """A name for the events of a value: the value, unless that says too little."""
     name = slug(value.lower() if value.isupper() else value, "")
     if not name or name.isdecimal() or name.lower() in {*get_args(Aggregation), "true", "false", "events"}:
-        name = slug(f"{field}_{name}", "event")
+        name = slug(f"{field.rpartition('.')[2]}_{name}", "event")
     return name
 
 
