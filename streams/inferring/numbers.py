@@ -13,8 +13,8 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 from detectors.config import Measure
-from detectors.models.base import LARGEST
 from streams.formats import BadEvent
+from streams.formats.decoding import LARGEST_NUMBER
 from streams.formats.event_time import read_time
 from streams.inferring.chosen import FEW, Chosen, LeftOut, Sure, at_most, words
 from streams.inferring.fields import Column, Fields
@@ -101,7 +101,7 @@ def _judged(column: Column, rows: int) -> Chosen[Measured] | str:
     """How a field is measured, or why it is not."""
     numbers = column.numbers
     said = words(column.path.rpartition(".")[2])
-    if numbers is None or any(not abs(number) <= LARGEST for number in numbers):
+    if numbers is None or any(not abs(number) <= LARGEST_NUMBER for number in numbers):
         return "not all of its values are numbers within ±1e15, and records with others would be refused"
     if why := _why_not(column, numbers, said, rows):
         return why

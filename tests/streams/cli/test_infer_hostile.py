@@ -182,6 +182,14 @@ def test_a_field_in_what_is_not_always_an_object_is_not_read(tmp_path: Path) -> 
     assert backtest(path, found["toml"], tmp_path)["events"] == 600
 
 
+def test_a_number_beyond_what_formats_take_is_not_measured(tmp_path: Path) -> None:
+    path = lines(tmp_path / "x.jsonl", orders(total=lambda n: 2e15 if n == 7 else 1.5))
+    found = answer(path)
+
+    assert "total" not in measures(found)
+    assert backtest(path, found["toml"], tmp_path)["events"] == 600
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "csv"])
 @given(data=st.data())
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
