@@ -8,7 +8,8 @@ import unicodedata
 from detectors.records import Event, attribute
 
 _ALLOWED = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-LONGEST = 60
+#: Shorter than a name may be, for something is put behind it here and there.
+LONGEST = 50
 
 
 def slug(text: str, otherwise: str) -> str:

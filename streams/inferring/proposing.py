@@ -203,7 +203,7 @@ def _ratios_of_sums(measures: Sequence[Measure], *, are_rows: bool) -> list[str]
 
 
 def _ratio(name: str, above: str, below: str) -> str:
-    return f'{{ name = "{name[:60]}", ratio = ["{above}", "{below}"] }}'
+    return f'{{ name = "{name}", ratio = ["{above}", "{below}"] }}'
 
 
 def _threshold(leaves: int, measures: int) -> Chosen[float]:

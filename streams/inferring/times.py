@@ -114,7 +114,9 @@ def time_of_rows(table: Table, fields: Fields) -> TimeField:
     times = [None if time is None else time.ms for time in read]
     column = fields.columns[table.columns[at]]
     found = sum(time is not None and EARLIEST <= time < LATEST for time in times)
-    best = _Candidate(column.path, times, "auto", found / max(1, fields.count), 1.0, _named(column.path))
+    # Rows may be in any order, but then it takes more than numbers that are large enough to be times.
+    in_order = 1.0 if column.numbers is None else _in_order(times)
+    best = _Candidate(column.path, times, "auto", found / max(1, fields.count), in_order, _named(column.path))
     sure, why = _how_sure(best, (), fields.count)
     # A row's time becomes milliseconds, which `auto` would take for seconds until 1973.
     early = any(time is not None and abs(time) < 1e11 for time in times)
@@ -154,11 +156,14 @@ def _candidate(column: Column, times: list[int | None], present: float) -> _Cand
         for value in column.values
         if isinstance(value, str | int | float)
     }
-    known = [time for time in times if time is not None]
-    steps = sum(a <= b for a, b in pairwise(known))
-    in_order = steps / (len(known) - 1) if len(known) > 1 else 1.0
     unit = units.pop() if len(units) == 1 else "auto"
-    return _Candidate(column.path, times, unit, present, in_order, _named(column.path))
+    return _Candidate(column.path, times, unit, present, _in_order(times), _named(column.path))
+
+
+def _in_order(times: Sequence[int | None]) -> float:
+    """How often the next time is not before one."""
+    known = [time for time in times if time is not None]
+    return sum(a <= b for a, b in pairwise(known)) / (len(known) - 1) if len(known) > 1 else 1.0
 
 
 def _named(path: str) -> float:

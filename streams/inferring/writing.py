@@ -98,7 +98,7 @@ def _measures(proposal: Proposal) -> Array:
 
 def _alert(proposal: Proposal) -> Table:
     table = tomlkit.table()
-    _add(table, "name", f"{proposal.name[:57]}-page")
+    _add(table, "name", f"{proposal.name}-page")
     _add(table, "detector", proposal.name)
     _add(table, "severity_threshold", proposal.severity_threshold.value, proposal.severity_threshold)
     return table

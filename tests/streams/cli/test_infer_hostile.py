@@ -41,6 +41,14 @@ def test_names_that_a_configuration_cannot_have_get_others(tmp_path: Path) -> No
     assert backtest(path, found["toml"], tmp_path)["refused"] == {}
 
 
+def test_very_long_names_are_shortened_and_stay_apart(tmp_path: Path) -> None:
+    long = "duration_" * 20
+    records = orders(**{long + "a": lambda n: n + 0.5, long + "b": lambda n: n + 0.25})
+    found = answer(lines(tmp_path / f"{'n' * 200}.jsonl", records))
+
+    assert sum(how.get("field", "").startswith(long) for how in measures(found).values()) == 4
+
+
 def test_values_that_would_break_out_stay_strings(tmp_path: Path) -> None:
     hostile = ["[bold]x[/]", '"]\n[sinks.x]\n', "'''", '\\"', "x # y"]
     records = orders(
@@ -180,6 +188,15 @@ def test_a_field_in_what_is_not_always_an_object_is_not_read(tmp_path: Path) -> 
     assert "geo.country" not in detector(found)["dimensions"]
     assert "geo is no object in some records" in why_not(found)["geo.country"]
     assert backtest(path, found["toml"], tmp_path)["events"] == 600
+
+
+def test_large_amounts_are_not_taken_for_times(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rng = random.Random(1)
+    rows = [f"{'ab'[n % 2]},{rng.randint(700_000_000, 3_000_000_000)}" for n in range(100)]
+    path.write_text("\n".join(["shop,turnover", *rows]), encoding="utf-8")
+
+    assert answer(path, exit_code=1)["time"]["sure"] == "low"
 
 
 def test_a_number_beyond_what_formats_take_is_not_measured(tmp_path: Path) -> None:
