@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ from detectors.loading import parse
 from streams.cli import main
 from streams.cli.check import watch
 
-MIGRATE = (Path(__file__).parent.parent / "docs" / "tutorials" / "migrate.md").read_text(encoding="utf-8")
+MIGRATE, INFER = (
+    (Path(__file__).parent.parent / "docs" / "tutorials" / name).read_text(encoding="utf-8")
+    for name in ("migrate.md", "infer.md")
+)
 
 
 def files(text: str) -> dict[str, str]:
@@ -56,3 +61,29 @@ def test_the_past_that_the_tutorial_of_migration_shows_can_be_read(folder: Path)
     done = CliRunner().invoke(main, ["backtest", "-c", "lookalive.toml", "--input", "past.csv", "--json"])
     assert done.exit_code == 0, done.output
     assert '"events":3,"refused":' in done.stdout.splitlines()[-1].replace(" ", "")
+
+
+def test_the_tutorial_of_inference_leads_from_a_file_to_its_incident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (program,) = re.findall(r"^```python\n(.*?)^```$", INFER, re.MULTILINE | re.DOTALL)
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+    shown = sessions(INFER)
+    assert [shlex.split(command)[1] for command, _ in shown] == ["infer", "check"]
+    (infer, proposed), (check, watched) = shown
+    write, backtest = re.findall(r"^```sh\n(.*)\n```$", INFER, re.MULTILINE)
+    assert called(infer) == proposed
+    assert called(write) == ""
+    assert called(check) == watched
+    # Which of its measures the incident is called after is up to the models.
+    alerts = called(backtest)
+    assert re.search(r"^2026-03-07 13:00Z  OPENED .* for channel app: fell to zero", alerts, re.MULTILINE)
+
+
+def called(line: str) -> str:
+    """What a command of a tutorial prints to stdout."""
+    done = CliRunner().invoke(main, shlex.split(line)[1:])
+    assert done.exit_code == 0, done.output
+    return done.stdout

@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": "Run everything on this machine, on synthetic traffic with incidents in it.",
     "localise": "Say where a change is, in a CSV file of leaves, without Kafka or a configuration.",
     "score": "Score a CSV file of one series, without Kafka or a configuration.",
+    "infer": "Propose a configuration for the records of a file or a topic.",
     "import-l4m": "Make a configuration of what Amazon Lookout for Metrics was told.",
     "check": "Say what a configuration watches, or what is wrong with it.",
     "backtest": "Run a configuration over files of past events, without Kafka.",

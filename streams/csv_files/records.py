@@ -44,10 +44,19 @@ def records(tables: Sequence[Table], time: str, numbers: Collection[str]) -> lis
     return [record for _, record in timed]
 
 
-def _records(table: Table, time: str, numbers: Collection[str]) -> Iterator[tuple[int, Record]]:
+def check_header(table: Table) -> None:
+    """Refuse a file whose columns have no names.
+
+    Raises:
+        TableError: it has none.
+    """
     if not table.has_header:
         message = f"{table.name}: the first line must name the columns: they are the fields of events"
         raise TableError(message)
+
+
+def _records(table: Table, time: str, numbers: Collection[str]) -> Iterator[tuple[int, Record]]:
+    check_header(table)
     columns: list[Sequence[Any]] = [table.column(n) for n in range(len(table.columns))]
     moments: Sequence[int] = [0] * len(table.rows)
     for n, name in enumerate(table.columns):

@@ -20,7 +20,8 @@ Reason = Literal[
 ]
 
 #: What a field may be when a measure adds it up; JSON has no other numbers than finite ones.
-NUMBER = Annotated[float, Meta(ge=-1e15, le=1e15)] | None
+LARGEST_NUMBER = 1e15
+NUMBER = Annotated[float, Meta(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)] | None
 #: What a field may be otherwise: nothing nested.
 SCALAR = str | int | float | bool | None
 

@@ -48,7 +48,7 @@ def read_time(value: float | str | datetime | None, unit: TimeUnit, path: str) -
         return read_datetime(value, path)
     if unit == "iso":
         raise bad_time(path, value, "a time such as 2030-01-31T12:00:00Z")
-    milliseconds = _milliseconds(value, _unit_of(value) if unit == "auto" else unit)
+    milliseconds = _milliseconds(value, unit_of(value) if unit == "auto" else unit)
     if not 0 <= milliseconds <= LATEST:
         raise bad_time(path, value)
     return milliseconds
@@ -73,7 +73,8 @@ def read_datetime(time: datetime, path: str) -> int:
     return milliseconds
 
 
-def _unit_of(value: float) -> TimeUnit:
+def unit_of(value: float) -> TimeUnit:
+    """The unit that a number of time since 1970 has, by its magnitude."""
     size = abs(value)
     if size < 1e11:
         return "s"

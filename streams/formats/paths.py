@@ -1,7 +1,8 @@
 """Dotted paths into a JSON record, compiled: one struct that holds just the values at these paths.
 
 All the rest of a record is skipped where it is parsed. A number in a path is an index into a list,
-as in `items.0.price`. A key that has a dot itself cannot be named.
+as in `items.0.price`. A key that has a dot itself cannot be named, nor one with a character that
+JSON escapes.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from detectors.config import ConfigError
 from streams.formats.decoding import FAILURES, explain
 
 Path = tuple[str, ...]
+
+#: Characters that the decoder takes in no name: JSON escapes them.
+UNNAMEABLE = frozenset({'"', "\\", *map(chr, range(0x20))})
 
 
 class Paths:
@@ -70,6 +74,9 @@ def split(path: str) -> Path:
     keys = tuple(path.split("."))
     if not all(keys) or keys[0].isdecimal():
         message = f"{path!r} is no path into a JSON object; write one such as geo.country or items.0.price"
+        raise ConfigError(message)
+    if UNNAMEABLE & set(path):
+        message = f'{path!r}: keys with ", \\ or control characters cannot be named in a path'
         raise ConfigError(message)
     return keys
 

@@ -131,6 +131,8 @@ def test_list_elements_that_are_not_read_are_not_checked() -> None:
     [
         ({"time": None}, {}, "needs the path of the event time"),
         ({"time": "a..b"}, {}, "is no path into a JSON object"),
+        ({"time": 'a"b'}, {}, "cannot be named in a path"),
+        ({"fields": {"x": "geo.a\\b"}}, {"x": "any"}, "cannot be named in a path"),
         ({}, {"a": "any", "a.b": "any"}, "'a' cannot be a value in one path and hold values in another"),
         ({"fields": {"x": "a.0", "y": "a.b"}}, {"x": "any", "y": "any"}, "'a' cannot be a value in one path"),
         ({"fields": {"x": "a", "y": "a"}}, {"x": "any", "y": "any"}, "field 'y' is at 'a', as is field 'x'"),
