@@ -68,6 +68,7 @@ CSV = b"timestamp,platform,views\n2026-03-01 12:00:00,web,5\n2026-03-01 12:30:00
 @pytest.mark.parametrize(
     ("name", "content"),
     [("a.json", LINES), ("a.jsonl.gz", gzip.compress(LINES)), ("a", bytes(cramjam.zstd.compress(LINES)))],
+    ids=["plain", "gzip", "zstd"],
 )
 def test_json_lines_are_read_packed_or_not(tmp_path: Path, name: str, content: bytes) -> None:
     # In Berlin it is one o'clock.
@@ -75,7 +76,9 @@ def test_json_lines_are_read_packed_or_not(tmp_path: Path, name: str, content: b
     assert read(f"{tmp_path}/live/{{date}}/{{time}}/") == [(MS + n, "web", n) for n in range(3)]
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.csv", CSV), ("a.csv.gz", gzip.compress(CSV))])
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.csv", CSV), ("a.csv.gz", gzip.compress(CSV))], ids=["plain", "gzip"]
+)
 def test_rows_of_csv_are_events_by_the_names_of_their_columns(
     tmp_path: Path, name: str, content: bytes
 ) -> None:
