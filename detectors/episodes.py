@@ -8,9 +8,11 @@ several incidents, and one incident be about several labels.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
@@ -42,6 +44,7 @@ class Involved(msgspec.Struct, frozen=True):
 class Incident(msgspec.Struct):
     """A group that people are told of."""
 
+    group: str
     start: datetime
     end: datetime
     interval: timedelta
@@ -67,32 +70,63 @@ class Judgement(msgspec.Struct, frozen=True):
     kinds: dict[str, tuple[int, int]] = {}
 
 
+class Fit(NamedTuple):
+    """Which incidents and labels belong together, each by its position."""
+
+    #: Incidents that fit some label.
+    right: set[int]
+    #: Of each label, how late people were told of it; None if they never were.
+    delays: list[timedelta | None]
+
+
 class Incidents:
     """The incidents of some detectors, in the order of their groups."""
 
-    def __init__(self, intervals: Mapping[str, timedelta]) -> None:
-        """`intervals` by the name of each detector."""
-        self._intervals = intervals
+    def __init__(self, intervals: Mapping[str, timedelta], since: datetime | None = None) -> None:
+        """`intervals` by the name of each detector; what began before `since` is no incident."""
+        self._intervals, self._since = intervals, since
         self._known: dict[str, Incident] = {}
 
     def __iter__(self) -> Iterator[Incident]:
         return (incident for incident in self._known.values() if incident.told is not None)
 
-    def take(self, outcome: AnomalyGroup | Alert) -> None:
-        """Take in a group, and then what is told of it."""
+    def take(self, outcome: AnomalyGroup | Alert) -> bool:
+        """Take in a group, and then what is told of it; False if it began too early to count."""
         if isinstance(outcome, Alert):
-            incident = self._known[outcome.group]
-            if incident.told is None:
-                incident.told = incident.end - incident.interval
-            return
+            told = self._known.get(outcome.group)
+            if told is not None and told.told is None:
+                told.told = told.end - told.interval
+            return told is not None
         interval = self._intervals[outcome.detector]
-        incident = self._known.setdefault(outcome.id, Incident(outcome.start, outcome.end, interval))
+        incident = self._known.get(outcome.id)
+        if incident is None:
+            if self._since is not None and outcome.start < self._since:
+                return False
+            incident = Incident(outcome.id, outcome.start, outcome.end, interval)
+            self._known[outcome.id] = incident
         incident.end = max(incident.end, outcome.end)
         for anomaly in outcome.members:
             key = f"{anomaly.measure}|{sorted(anomaly.dimensions.items())}"
             if key not in incident.members:
                 joined = outcome.end - interval
                 incident.members[key] = Involved(anomaly.measure, anomaly.dimensions, joined)
+        return True
+
+
+def fit(incidents: Sequence[Incident], labels: Sequence[Label]) -> Fit:
+    """Hold incidents against labels."""
+    right, delays = set[int](), list[timedelta | None]()
+    # Each label is held against those alone that may share time with it: there may be thousands of both.
+    order = sorted(range(len(incidents)), key=lambda n: incidents[n].start)
+    starts = [incidents[n].start for n in order]
+    longest = max((incident.end - incident.start for incident in incidents), default=timedelta(0))
+    tolerance = TOLERANCE * max((incident.interval for incident in incidents), default=timedelta(0))
+    for label in labels:
+        near = order[bisect_right(starts, label.start - longest) : bisect_left(starts, label.end + tolerance)]
+        fitting = [(n, at) for n in near if (at := _told(label, incidents[n])) is not None]
+        right |= {n for n, _ in fitting}
+        delays.append(min((max(at - label.start, timedelta(0)) for _, at in fitting), default=None))
+    return Fit(right, delays)
 
 
 def judge(incidents: Sequence[Incident], labels: Sequence[Label] | None, span: timedelta) -> Judgement:
@@ -100,14 +134,7 @@ def judge(incidents: Sequence[Incident], labels: Sequence[Label] | None, span: t
     a_day = len(incidents) / (span / DAY) if span else 0.0
     if labels is None:
         return Judgement(len(incidents), a_day)
-    delays: list[timedelta | None] = []
-    right = set[int]()
-    for label in labels:
-        fitting = [
-            (n, at) for n, incident in enumerate(incidents) if (at := _told(label, incident)) is not None
-        ]
-        right |= {n for n, _ in fitting}
-        delays.append(min((max(at - label.start, timedelta(0)) for _, at in fitting), default=None))
+    right, delays = fit(incidents, labels)
     known = [delay for delay in delays if delay is not None]
     precision = len(right) / len(incidents) if incidents else None
     recall = len(known) / len(labels) if labels else None

@@ -7,6 +7,7 @@ interval only the few rows are looked at that could matter at any of them, and t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -24,9 +25,12 @@ THRESHOLDS = (30.0, 40.0, 50.0, 60.0, 65.0, 70.0, 75.0, 80.0, 90.0, 95.0)
 class WhatIf:
     """The incidents of a configuration, had its rules other thresholds."""
 
-    def __init__(self, config: Config, thresholds: Sequence[float] = THRESHOLDS) -> None:
+    def __init__(
+        self, config: Config, thresholds: Sequence[float] = THRESHOLDS, since: datetime | None = None
+    ) -> None:
+        """What began before `since` is no incident."""
         intervals = {detector.name: detector.interval for detector in config.detectors}
-        self.incidents = {threshold: Incidents(intervals) for threshold in thresholds}
+        self.incidents = {threshold: Incidents(intervals, since) for threshold in thresholds}
         self._trials = {
             detector.name: [_Trial(detector, _at(config, detector, t), self.incidents[t]) for t in thresholds]
             for detector in config.detectors

@@ -61,7 +61,7 @@ def page(
     counted: bool = False,
 ) -> str:
     """The page; `counted` says that times only number the points."""
-    points = _thinned(drawn)
+    points = thinned(drawn)
     data = _Data(
         title=plain(title),
         about=plain(about, longest=1000),
@@ -89,11 +89,12 @@ def _short(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
 
 
-def _thinned(drawn: Sequence[Drawn]) -> Sequence[Drawn]:
+def thinned(drawn: Sequence[Drawn], most: int | None = None) -> Sequence[Drawn]:
     """Of each stretch the least and the greatest value, the most severe one, and all alerts."""
-    if len(drawn) <= MOST_POINTS:
+    most = MOST_POINTS if most is None else most
+    if len(drawn) <= most:
         return drawn
-    stretch = 3 * len(drawn) // MOST_POINTS + 1
+    stretch = 3 * len(drawn) // most + 1
     kept = set[int]()
     for start in range(0, len(drawn), stretch):
         positions = range(start, min(start + stretch, len(drawn)))

@@ -30,10 +30,13 @@ def replay(
     detection: Detection,
     inputs: Sequence[Path],
     refuse: Callable[[Record, BadEvent], None],
+    *,
+    until: int | None = None,
 ) -> Iterator[Iterable[Outcome]]:
     """Feed the records of a source to its detectors; what comes of each batch is to be taken before the next.
 
-    `refuse` is told of the records that are no events.
+    `refuse` is told of the records that are no events. What happened at `until` or later, in milliseconds, is
+    left out.
     """
     source, fields = what.records_of(name), what.fields_of(name)
     format_, offset = make_format(name, source, fields), 0
@@ -41,6 +44,9 @@ def replay(
         events, rows, bad = parse_all(format_, [record.raw for record in batch])
         for row, error in bad:
             refuse(batch[row], error)
+        if until is not None:
+            early = [n for n, event in enumerate(events) if event.event_time < until]
+            events, rows = [events[n] for n in early], [rows[n] for n in early]
         yield detection.feed(name, 0, [offset + row for row in rows], events)
         offset += len(batch)
     yield detection.finish()

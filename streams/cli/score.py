@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -25,9 +25,9 @@ from detectors.records import Score, utc
 from detectors.words import duration_in_iso, many, number
 from streams.cli.charts import Drawn, page
 from streams.cli.occasions import HolidaysOf, Occasions
+from streams.cli.written import check_written
 from streams.csv_files.reading import read_table
 from streams.csv_files.series import MONTH, Aggregation, Point, SeriesFile, points, read_series
-from streams.errors import OperatorError
 
 FIELDS = ("timestamp", "value", "expected", "lower", "upper", "severity", "confidence", "phase", "alert")
 #: Rows that could not be read and alerts that are shown; the rest is counted.
@@ -211,7 +211,7 @@ def command(
     is empty is missing. Rows that cannot be read are named and passed over. Exit status 1 when no row could
     be used.
     """
-    _check_written([file, *calendars], output, html)
+    check_written([file, *calendars], output, html)
     occasions = Occasions(holidays, calendars, timezone, trade_days=trade_days)
     series = read_series(read_table(file), time_column, value_column, interval, timezone)
     _complain(series)
@@ -246,23 +246,6 @@ def command(
         _tell(summary)
         if all(row.score.phase == "learning" for row in scored):
             _say("nothing is judged yet: the first 16 values are only learnt")
-
-
-def _check_written(read: Sequence[Path], *written: Path | None) -> None:
-    """What cannot be written to is better known before some minutes of work.
-
-    Raises:
-        OperatorError: a file would be written over that is read, or that is written as well.
-    """
-    taken = {path.resolve() for path in read}
-    for path in written:
-        if path is None or str(path) == "-":
-            continue
-        if path.resolve() in taken and path.is_file():
-            message = f"{path} would be written over; name another file"
-            raise OperatorError(message)
-        taken.add(path.resolve())
-        path.open("ab").close()
 
 
 def _score(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from detectors.episodes import Incident, Incidents, Involved, Judgement, Label, judge
+from detectors.episodes import Incident, Incidents, Involved, Judgement, Label, fit, judge
 from detectors.records import Alert, Anomaly, AnomalyGroup
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -20,7 +20,7 @@ def incident(start: int, end: int, told: int | None = None, **members: str) -> I
     """An incident of views in these countries; without any, of all of them."""
     places = [{"country": country} for country in members] or [{}]
     named = {str(place): Involved("views", place, at(start)) for place in places}
-    return Incident(at(start), at(end), HOUR, at(start if told is None else told), named)
+    return Incident("g", at(start), at(end), HOUR, at(start if told is None else told), named)
 
 
 def label(start: int, end: int, country: str | None = None, measure: str | None = None) -> Label:
@@ -104,3 +104,24 @@ def test_a_group_is_an_incident_once_people_are_told_and_members_join_as_they_co
     (known,) = incidents
     assert (known.start, known.told, known.end) == (at(10), at(11), at(15))
     assert sorted(member.joined for member in known.members.values()) == [at(10), at(14)]
+
+
+def test_of_many_only_those_that_share_time_fit() -> None:
+    incidents = [incident(n, n + 1) for n in range(0, 200, 10)]
+    long = incident(35, 95)
+    labels = [Label(at(n), at(n + 1)) for n in (0, 92, 96, 188)]
+
+    found = fit([*incidents, long], labels)
+
+    # The long one is open at 92 only; what begins up to two intervals after a label belongs to it.
+    assert found.right == {0, 20, 19}
+    assert [delay is not None for delay in found.delays] == [True, True, False, True]
+
+
+def test_what_began_before_is_no_incident() -> None:
+    incidents = Incidents({"shop": HOUR}, since=at(10))
+    member = Anomaly("views", {}, at(9), 1.0, 5.0, 4.0, 6.0, 90.0, 1.0, "below")
+    early = AnomalyGroup("a", "shop", 1, "open", at(9), at(10), 90.0, member, [member], 1)
+    late = AnomalyGroup("b", "shop", 1, "open", at(10), at(11), 90.0, member, [member], 1)
+
+    assert [incidents.take(group) for group in (early, late)] == [False, True]

@@ -243,3 +243,72 @@ def test_what_is_written_to_a_pipe_has_no_empty_lines(folder: Path) -> None:
     result = backtest(folder)
 
     assert "" not in result.output.splitlines()
+
+
+def test_what_was_before_teaches_and_is_not_told_of(folder: Path) -> None:
+    whole = backtest(folder, "--json")
+    since = backtest(folder, "--json", "--from", at(FALL.start - 10)[:13])
+
+    (alert,) = opened(whole)
+    assert opened(since) == [alert]
+    told = [json.loads(line) for line in since.stdout.splitlines()[:-1]]
+    assert {each["group"] for each in told} == {alert["group"]}
+    said = tally(since)
+    assert (said["events"], said["intervals"]) == (2 * HOURS, HOURS - FALL.start + 10)
+    assert (said["groups"], said["opened"]) == (1, 1)
+    assert said["alerts_a_day"] == pytest.approx(24 / said["intervals"])
+    assert all(row["judged"]["incidents"] <= 1 for row in said["what_if"])
+
+
+def test_what_happened_later_is_not_read(folder: Path) -> None:
+    until = backtest(folder, "--json", "--to", at(FALL.start).replace(" ", "T") + "+00:00")
+
+    said = tally(until)
+    assert (said["events"], said["intervals"]) == (2 * FALL.start, FALL.start)
+    assert opened(until) == []
+
+
+def test_an_interval_that_is_cut_off_is_not_judged(folder: Path) -> None:
+    cut = START + timedelta(hours=FALL.start - 1, minutes=30)
+    until = backtest(folder, "--json", "--to", cut.isoformat())
+
+    assert tally(until)["intervals"] == FALL.start - 1
+    assert opened(until) == []
+
+
+def test_labels_are_those_that_begin_in_the_period(folder: Path) -> None:
+    (folder / "labels.csv").write_text(
+        f"start,end\n{at(100)},{at(102)}\n{at(FALL.start)},{at(FALL.stop)}\n{at(HOURS)},{at(HOURS + 1)}\n"
+    )
+
+    said = tally(
+        backtest(folder, "--json", "--labels", folder / "labels.csv", "--from", at(150), "--to", at(HOURS))
+    )
+
+    assert (said["judged"]["labels"], said["judged"]["found"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--from", "soon"], "'soon' is no time: expected one such as 2030-01-31"),
+        (["--from", "2026-03-05", "--to", "2026-03-05"], "must be before --to 2026-03-05T00:00Z"),
+        (["--to", "0001-01-01T00:00+05:00"], "is out of the years"),
+    ],
+)
+def test_periods_that_are_none_are_refused(folder: Path, options: list[str], sentence: str) -> None:
+    result = backtest(folder, *options)
+
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+
+
+def test_alerts_a_day_are_of_those_that_open(folder: Path) -> None:
+    result = backtest(folder, "--json")
+
+    alerts = [json.loads(line) for line in result.stdout.splitlines()[:-1]]
+    said = tally(result)
+    assert said["opened"] == sum(alert["kind"] == "OPENED" for alert in alerts) < said["alerts"]
+    assert said["alerts_a_day"] == said["opened"] / 9
+    assert said["series"] == 3
+    assert f"{said['opened']} opened, {said['alerts_a_day']:.2g} a day" in backtest(folder).stderr
