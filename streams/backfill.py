@@ -55,6 +55,15 @@ def span(detector: Detector, counted: Counted, since: int | None, until: int | N
     return Span(start, end) if start < end else None
 
 
+def whole(detector: Detector, since: int | None, until: int | None) -> tuple[int | None, int | None]:
+    """The borders of the intervals that hold two times: of an interval all is counted, or nothing."""
+    intervals = Intervals(detector.interval, detector.timezone)
+    return (
+        None if since is None else intervals.start(since),
+        None if until is None else intervals.start(until),
+    )
+
+
 class Backfill:
     """Publishes the history of detectors."""
 
@@ -113,6 +122,13 @@ def key(config: Config, detector: Detector) -> str:
     """What the cursor of a history is called: of a crawled source, that of the crawl which goes on there."""
     is_topic = isinstance(config.sources[detector.source], Source)
     return cursors.key("history" if is_topic else detector.source, detector.name)
+
+
+def going_on(config: Config, detector: Detector, cursor: Cursor | None) -> Cursor | None:
+    """The cursor, if it is gone on from: what a topic's detector does not measure any more is filled anew."""
+    is_topic = isinstance(config.sources[detector.source], Source)
+    has_changed = cursor is not None and cursor.fold.fingerprint != detector.fingerprint
+    return None if is_topic and has_changed else cursor
 
 
 def _strides(

@@ -170,7 +170,7 @@ class Crawler:
         Raises:
             TopicError: the topic of cursors cannot be read.
         """
-        stored = await asyncio.to_thread(cursors.read, self._settings)
+        stored = await asyncio.to_thread(cursors.read, self._settings, {lane.name for lane in self._lanes})
         producer = AIOKafkaProducer(
             **self._settings.async_client(),
             acks="all",

@@ -6,12 +6,15 @@ publishes the same again, and changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from detectors import state
 from detectors.folding import DetectorFoldState
 from detectors.state import StateError
 from streams.clients import reader
+from streams.errors import TopicError
 from streams.hop import Message
 from streams.names import Names
 from streams.settings import Settings
@@ -40,25 +43,32 @@ def message(name: str, cursor: Cursor, names: Names) -> Message:
     return Message(names.cursors, name.encode(), state.encode(cursor))
 
 
-def read(settings: Settings) -> dict[str, Cursor]:
-    """The cursors as they are stored.
+def read(settings: Settings, names: Collection[str]) -> dict[str, Cursor]:
+    """The cursors of these names as they are stored; a record without a value takes one back.
 
     Raises:
-        TopicError: no broker answers, or it has no such topic.
-        StateError: one cannot be read.
+        TopicError: no broker answers, it has no such topic, or one cannot be read.
     """
-    stored: dict[str, bytes] = {}
-    with reader(settings, Names.under(settings.prefix).cursors, from_beginning=True) as consumer:
+    keys = {name.encode(): name for name in names}
+    topic = Names.under(settings.prefix).cursors
+    stored: dict[str, bytes | None] = {}
+    with reader(settings, topic, from_beginning=True) as consumer:
         ends = consumer.end_offsets(consumer.assignment())
         while any(consumer.position(partition) < end for partition, end in ends.items()):
             for records in consumer.poll(timeout_ms=500).values():
                 for record in records:
-                    stored[record.key.decode()] = record.value
+                    if record.key in keys:
+                        stored[keys[record.key]] = record.value
     found = {}
     for name, value in stored.items():
+        if value is None:
+            continue
         try:
             found[name] = state.decode(value, Cursor)
         except StateError as error:
-            what = f"the cursor {name!r} in the topic of cursors: {error}"
-            raise StateError(what) from error
+            message = (
+                f"the cursor {name!r} in {topic} cannot be read: {error}. Or send a record of this key "
+                "without a value, and it begins afresh"
+            )
+            raise TopicError(message) from error
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from detectors.config import Config, ConfigError, Detector
 from detectors.records import utc
 from detectors.words import number
 from streams import backups, cursors, topics
-from streams.backfill import Backfill, Span, key, span
+from streams.backfill import Backfill, Span, going_on, key, span, whole
 from streams.cli import configuration_option, settings
 from streams.cli.terminal import bar, show
 from streams.counting import Table
@@ -30,7 +31,7 @@ from streams.cursors import Cursor
 from streams.errors import HistoryError, TopicError
 from streams.settings import Settings
 from streams.sources import Unavailable
-from streams.sources.buckets import Store
+from streams.sources.buckets import SCHEME, Store
 
 T = TypeVar("T")
 #: From when on, and up to when, in milliseconds.
@@ -79,16 +80,21 @@ def command(
     """
     where, what = settings(), loading.load(configuration)
     name = _source(what, source)
-    bounds = _time("--from", since), _time("--to", until)
+    bounds = first, end = _time("--from", since), _time("--to", until)
+    if first is not None and end is not None and first >= end:
+        message = f"--from {since} is not before --to {until}"
+        raise click.UsageError(message)
     states = topics.create(where, [source.topic for source in what.streamed.values()], what.shards)
     partitions = {state.name: state.partitions or where.partitions for state in states}
-    stored, scored = cursors.read(where), _scored(where)
+    detectors = what.detectors_of(name)
+    stored = cursors.read(where, {key(what, detector) for detector in detectors})
+    scored = _scored(where)
     filled = []
     with ExitStack() as stack, closing(Store(where.aws_region)) as store, bar() as progress:
         files = _files(inputs, store, stack)
-        for detector in what.detectors_of(name):
+        for detector in detectors:
             work = _History(what, where, detector, progress, partitions[f"{where.prefix}.partials"])
-            cursor = stored.get(key(what, detector))
+            cursor = going_on(what, detector, stored.get(key(what, detector)))
             filled.append(work.fill(files, bounds, cursor, scored.get(detector.name)))
     if as_json:
         for one in filled:
@@ -115,6 +121,7 @@ class _History:
     def fill(self, files: list[Path], bounds: Bounds, cursor: Cursor | None, scored: int | None) -> Filled:
         """Count the files, and publish what is in them."""
         name, began = self._detector.name, time.monotonic()
+        bounds = whole(self._detector, *bounds)
         table = Table(files, self._what.records_of(self._detector.source), self._detector)
         try:
             counting = self._progress.add_task(f"{name}: reading", total=1.0)
@@ -126,6 +133,7 @@ class _History:
             of = span(self._detector, counted, *bounds)
             if of is None:
                 return Filled(name, None, None, 0, counted.invalid, time.monotonic() - began)
+            _refuse_what_is_not_over(self._detector, of)
             _refuse_what_is_known(self._detector, of, cursor, scored)
             self._task = self._progress.add_task(f"{name}: publishing", total=of.end - of.start)
             self._start = of.start
@@ -138,6 +146,21 @@ class _History:
     def _advance(self, _: str, through: int, until: int) -> None:
         if self._task is not None:
             self._progress.update(self._task, completed=min(through, until) - self._start)
+
+
+def _refuse_what_is_not_over(detector: Detector, of: Span) -> None:
+    """What is to come is not the past: nothing that is live would count before its end.
+
+    Raises:
+        HistoryError: the history ends after now.
+    """
+    now = datetime.now(UTC)
+    if of.end > now.timestamp() * 1000:
+        message = (
+            f"the history of {detector.name!r} would end at {utc(of.end):%Y-%m-%dT%H:%M}Z, which is after "
+            f"now, {now:%Y-%m-%dT%H:%M}Z: say with --to from when on the source is live"
+        )
+        raise HistoryError(message)
 
 
 def _refuse_what_is_known(detector: Detector, of: Span, cursor: Cursor | None, scored: int | None) -> None:
@@ -213,15 +236,16 @@ def _files(inputs: tuple[str, ...], store: Store, stack: ExitStack) -> list[Path
     Raises:
         HistoryError: there is none, or it cannot be fetched.
     """
-    files: dict[str, None] = {}
+    files: dict[str, str] = {}
     try:
         for one in inputs:
             found = store.find(one)
             if not found:
                 message = f"--input: there is no file {one}"
                 raise HistoryError(message)
-            files |= dict.fromkeys(found)
-        return [stack.enter_context(store.local(file)) for file in files]
+            # However a file is spelled, it is counted once.
+            files |= {file if file.startswith(SCHEME) else os.path.realpath(file): file for file in found}
+        return [stack.enter_context(store.local(file)) for file in files.values()]
     except Unavailable as error:
         message = f"--input: {error}"
         raise HistoryError(message) from None

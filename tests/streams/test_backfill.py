@@ -217,3 +217,60 @@ def test_files_that_are_not_there_and_times_that_are_none_are_refused(shop: Shop
     empty.write_text('{"ts": null}\n', encoding="utf-8")
     shop.past = empty
     assert shop.backfill().exit_code == 1
+
+
+def test_of_an_interval_all_is_filled_or_nothing_and_of_a_file_each_row_once(
+    shop: Shop, tmp_path: Path
+) -> None:
+    again = tmp_path / "again.parquet"
+    again.symlink_to(shop.past)
+    said = shop.backfill(
+        *("--from", "2026-03-29T12:30", "--to", "2026-03-30T09:45", "--input", str(again), "--json")
+    )
+    assert said.exit_code == 0, said.output
+    start, end = START + 36 * HOUR, START + 57 * HOUR
+    assert json.loads(said.stdout)["events"] == sum(start <= event["ts"] < end for event in EVENTS)
+
+
+def test_what_is_not_over_is_no_history(shop: Shop, tmp_path: Path) -> None:
+    refused = shop.backfill("--to", "2200-01-01")
+    assert (refused.exit_code, "would end at 2200-01-01T00:00Z, which is after now" in refused.output) == (
+        2,
+        True,
+    )
+    shop.past = tmp_path / "ahead.jsonl"
+    shop.past.write_text(json.dumps({**EVENTS[0], "ts": START + 200 * 365 * 24 * HOUR}), encoding="utf-8")
+    refused = shop.backfill()
+    assert (refused.exit_code, "say with --to" in refused.output) == (2, True)
+    refused = shop.backfill("--from", "2026-04-02", "--to", "2026-04-01")
+    assert refused.exit_code == 2
+    assert "--from 2026-04-02 is not before --to 2026-04-01" in refused.output
+
+
+def test_a_detector_that_has_changed_before_it_scored_is_filled_anew(
+    shop: Shop, settings: Settings, read_all: Callable[..., list[Any]]
+) -> None:
+    assert shop.backfill().exit_code == 0
+    before = len(read_all(f"{settings.prefix}.partials"))
+    changed = shop.configuration.replace('["platform"]', '["platform", "event"]')
+    shop.file.write_text(changed, encoding="utf-8")
+    assert shop.backfill().exit_code == 0
+    # A Partial an hour, from when on the topic is live, and that the history is there.
+    assert len(read_all(f"{settings.prefix}.partials")) == before + 8 * 24 + 2
+
+
+def test_a_cursor_that_cannot_be_read_is_told_and_can_be_taken_back(shop: Shop, producer: Any) -> None:
+    cursors = f"{shop.settings.prefix}.cursors"
+    assert shop.backfill().exit_code == 0
+    producer.send(cursors, b"rubbish", key=b"gone/gone")
+    producer.send(cursors, b"rubbish", key=b"\xff")
+    producer.flush()
+    assert shop.backfill().exit_code == 0
+    producer.send(cursors, b"rubbish", key=b"history/shop")
+    producer.flush()
+    refused = shop.backfill()
+    assert refused.exit_code == 2
+    assert f"the cursor 'history/shop' in {cursors} cannot be read" in refused.output
+    producer.send(cursors, None, key=b"history/shop")
+    producer.flush()
+    assert shop.backfill().exit_code == 0
