@@ -7,7 +7,9 @@ groups mean is decided here in Python, by the same conditions and aggregations a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,7 +97,7 @@ class Table:
         )
         length = detector.interval // MILLISECOND
         #: What divides an interval wherever it begins.
-        self._bucket = length if detector.timezone == "UTC" or QUARTER % length == 0 else QUARTER
+        self._bucket = length if detector.timezone == "UTC" else math.gcd(length, QUARTER)
 
     def count(self, since: int | None, until: int | None) -> Counted:
         """Count the events from one time up to before another, in milliseconds.
@@ -112,7 +114,7 @@ class Table:
                 "min(bucket), max(bucket) FROM counted"
             )[0]
         except self._error as error:
-            message = f"{', '.join(self._files[:3])}: {str(error).partition(chr(10))[0]}"
+            message = f"{', '.join(self._files[:3])}: {_why(error)}"
             raise HistoryError(message) from error
         return Counted(int(events or 0), int(invalid or 0), first, last)
 
@@ -170,10 +172,12 @@ class Table:
         return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
     def _relation(self) -> str:
-        files = "[" + ", ".join(map(_quoted, self._files)) + "]"
+        files = "[" + ", ".join(_quoted(_as_it_is(file)) for file in self._files) + "]"
         return {
             "parquet": f"read_parquet({files}, union_by_name = true)",
-            "csv": f"read_csv({files}, all_varchar = true, header = true, union_by_name = true)",
+            # What quotes is said: else an apostrophe at the beginning of a cell might be found to.
+            "csv": f"read_csv({files}, all_varchar = true, header = true, union_by_name = true, "
+            "quote = '\"', escape = '\"', comment = '')",
             "json": f"read_ndjson_objects({files}, ignore_errors = true)",
         }[self._kind]
 
@@ -204,7 +208,8 @@ class Table:
                 outer.append(f"histogram(number_{n}) FILTER (sound) AS times_{n}")
         for n, (field, factor) in enumerate(self._factors):
             steps = f"round_even(number_{self._numbers.index(field)} * {factor!r}, 0)"
-            outer.append(f"sum({steps}::HUGEINT) FILTER (sound) AS steps_{n}")
+            # Not a filter, which comes after the cast: what is not sound may be too large for it.
+            outer.append(f"sum(CASE WHEN sound THEN {steps}::HUGEINT END) AS steps_{n}")
         for n in range(len(self._distinct)):
             outer.append(f"list(DISTINCT value_{n}) FILTER (sound AND value_{n} IS NOT NULL) AS distinct_{n}")
         within = "".join(
@@ -233,7 +238,20 @@ class Table:
         if name not in columns:
             return "NULL"
         column = ".".join(['"' + part.replace('"', '""') + '"' for part in (name, *rest)])
-        return f"nullif(trim({column}), '')" if self._kind == "csv" else column
+        if self._kind == "csv":
+            return f"nullif(trim({column}), '')"
+        if rest and not self._is_there(column):
+            return "NULL"
+        # Not a number is how some that write Parquet say that there is none.
+        is_float = columns[name] in {"FLOAT", "DOUBLE"} and not rest
+        return f"nullif({column}, 'NaN'::{columns[name]})" if is_float else column
+
+    def _is_there(self, column: str) -> bool:
+        try:
+            self._run(f"DESCRIBE SELECT {column} FROM {self._relation()}")  # noqa: S608
+        except self._error:
+            return False
+        return True
 
     def _number(self, field: str, columns: dict[str, str]) -> str:
         found = self._raw(field, columns)
@@ -249,9 +267,13 @@ class Table:
             message = (
                 f"{self._files[0]}: no column {path!r}, which is the time; there are {', '.join(columns)}"
             )
+            if len(columns) == 1 and path in next(iter(columns)):
+                message += ". Are its rows all as long as its first line?"
             raise HistoryError(message)
         found = self._at(path, columns)
         kind = columns.get(path, "VARCHAR")
+        if kind == "TIMESTAMP_NS":
+            found = f"{found}::TIMESTAMP"
         if kind.startswith(("TIMESTAMP", "DATE")):
             return f"epoch_ms({found})"
         if self._kind == "json":
@@ -314,6 +336,17 @@ def _milliseconds(found: str, unit: str) -> str:
 
 def _quoted(said: str) -> str:
     return "'" + said.replace("'", "''") + "'"
+
+
+def _as_it_is(file: str) -> str:
+    """A name of which DuckDB makes no pattern."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in file)
+
+
+def _why(error: Exception) -> str:
+    """What DuckDB says, without what could be done in SQL."""
+    lines = takewhile(lambda line: not line.startswith(("Possible", "LINE ")), str(error).splitlines())
+    return "; ".join(line.strip() for line in islice(lines, 4) if line.strip())
 
 
 def _kind(files: Sequence[Path]) -> str:

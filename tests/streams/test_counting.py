@@ -255,3 +255,79 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(
     file.write_bytes(content)
     with pytest.raises(HistoryError, match=message):
         Table([file], what.records_of("shop"), what.detectors[0]).count(None, None)
+
+
+@pytest.mark.parametrize("interval", ["PT10M", "PT40M"])
+def test_intervals_that_are_no_quarters_lie_in_a_time_zone_as_those_of_events(
+    tmp_path: Path, interval: str
+) -> None:
+    said = CONFIGURATION.replace("TIMEZONE", "Europe/Berlin").replace("TIME", "")
+    what, raws = parse(said.replace("PT1H", interval)), as_json(rows(1_000))
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b"\n".join(raws))
+    assert counted(what, file) == folded(what, raws)
+
+
+def parquet(file: Path, columns: str) -> Path:
+    duckdb.execute(f"COPY (SELECT {columns}) TO '{file}'")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("columns", "event"),
+    [
+        ("'NaN'::DOUBLE AS amount, 'NaN'::FLOAT AS platform", {}),
+        ("{'city': 'Kiel'} AS geo, 5 AS amount", {"amount": 5}),
+        ("'DE' AS geo", {}),
+    ],
+)
+def test_in_parquet_what_is_not_there_is_missing(tmp_path: Path, columns: str, event: dict[str, Any]) -> None:
+    what = configuration()
+    file = parquet(tmp_path / "events.parquet", f"{START}::BIGINT AS ts, 'view' AS event, {columns}")
+    expected = folded(what, as_json([{"ts": START, "event": "view", **event}]))
+    assert counted(what, file) == expected
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "TIMESTAMPTZ"])
+def test_timestamps_of_any_precision_are_read(tmp_path: Path, kind: str) -> None:
+    what = configuration()
+    columns = f"epoch_ms({START + HOUR})::TIMESTAMP::{kind} AS ts, 'view' AS event"
+    raws = as_json([{"ts": START + HOUR, "event": "view"}])
+    assert counted(what, parquet(tmp_path / "events.parquet", columns)) == folded(what, raws)
+
+
+def test_an_infinite_number_is_not_used_and_the_others_are(tmp_path: Path) -> None:
+    what = configuration()
+    file = tmp_path / "events.csv"
+    file.write_text(f"ts,amount\n{START},inf\n{START},1e300\n{START},7\n", encoding="utf-8")
+    found = Table([file], what.records_of("shop"), what.detectors[0]).count(None, None)
+    assert (found.events, found.invalid) == (1, 2)
+
+
+def test_apostrophes_and_hashes_quote_nothing_in_csv(tmp_path: Path) -> None:
+    what = configuration()
+    file = tmp_path / "events.csv"
+    file.write_text(f"ts,platform\n{START},'tis\n{START},so'\n{START},#3\n", encoding="utf-8")
+    assert counted(what, file) == folded(
+        what, as_json([{"ts": START, "platform": platform} for platform in ("'tis", "so'", "#3")])
+    )
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path: Path) -> None:
+    what = configuration()
+    named = [tmp_path / name for name in ("past[1].csv", "past1.csv", "p*.csv")]
+    for n, file in enumerate(named):
+        file.write_text(f"ts,platform\n{START},{n}x\n", encoding="utf-8")
+    assert counted(what, *named) == folded(
+        what, as_json([{"ts": START, "platform": f"{n}x"} for n in range(3)])
+    )
+
+
+@pytest.mark.parametrize("rows_before", [1, 50_000])
+def test_a_row_that_is_too_short_is_told(tmp_path: Path, rows_before: int) -> None:
+    what = configuration()
+    file = tmp_path / "events.csv"
+    row = f"{START},web,1\n"
+    file.write_text(f"ts,platform,amount\n{row * rows_before}{START},app\n{row}", encoding="utf-8")
+    with pytest.raises(HistoryError, match=r"rows all as long|Expected Number of Columns: 3 Found: 2"):
+        Table([file], what.records_of("shop"), what.detectors[0]).count(None, None)
