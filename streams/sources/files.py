@@ -24,7 +24,7 @@ from streams.sources.reading import Unavailable
 
 log = structlog.get_logger(__name__)
 
-GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 
 
 class FilesReader:
@@ -67,6 +67,7 @@ class FilesReader:
         return list(paths)
 
     def _records(self, name: str, file: Path) -> Iterator[bytes]:
+        _refuse_what_is_no_text(name, file)
         try:
             if is_csv(file):
                 for record in records([read_table(file)], self._source.time or "", self._numbers):
@@ -83,6 +84,26 @@ class FilesReader:
     def close(self) -> None:
         """Let go of connections."""
         self._store.close()
+
+
+def _refuse_what_is_no_text(name: str, file: Path) -> None:
+    """Of these every line would be a dead letter, and the interval silent.
+
+    Raises:
+        Unavailable: it is Parquet, or CSV that is packed as CSV is not read.
+    """
+    try:
+        with file.open("rb") as raw:
+            begins = raw.read(4)
+    except OSError as error:
+        message = f"{name}: {error}"
+        raise Unavailable(message) from error
+    if begins == PARQUET:
+        message = f"{name}: Parquet is not read here: write CSV or JSON lines, or use lookalive backfill"
+        raise Unavailable(message)
+    if begins == ZSTD and (is_csv(file) or is_csv(file.with_suffix(""))):
+        message = f"{name}: CSV packed with zstd is not read here: pack it with gzip"
+        raise Unavailable(message)
 
 
 def _unpacked(raw: bytes) -> bytes:

@@ -112,3 +112,16 @@ def test_a_file_that_is_not_written_to_its_end_is_asked_for_again(tmp_path: Path
     write(file, packed[: len(packed) // 2])
     with pytest.raises(Unavailable, match=name):
         list(reader(f"{tmp_path}/live/{{date}}/{{time}}").read(START, START + HOUR))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a.parquet", b"PAR1\x15\x04", "Parquet is not read here"),
+        ("a.csv.zst", bytes(cramjam.zstd.compress(CSV)), "packed with zstd is not read here"),
+    ],
+)
+def test_what_is_no_text_is_no_silence(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+    write(tmp_path / "live/20260301/1300" / name, content)
+    with pytest.raises(Unavailable, match=f"{name}: .*{why}"):
+        list(reader(f"{tmp_path}/live/{{date}}/{{time}}").read(START, START + HOUR))
