@@ -312,7 +312,7 @@ class DetectorFold:
         if cell is None:
             self.filtered += events
             return
-        place = tuple(map(text, leaf))
+        place: Place = tuple(map(text, leaf))
         if place in interval.cells or self.leaves.admits(place):
             into = [place]
         else:
@@ -412,9 +412,13 @@ class DetectorFold:
         """The state as it is stored."""
         stored = [
             StoredInterval(
-                o.start, o.end, o.events, [(p, self._pack(cell)) for p, cell in o.cells.items()], o.first,
+                o.start,
+                o.end,
+                o.events,
+                [(p, self._pack(cell)) for p, cell in o.cells.items()],
+                o.first,
                 o.taken,
-            )  # fmt: skip
+            )
             for o in self._open.values()
         ]
         return DetectorFoldState(
@@ -435,9 +439,13 @@ class DetectorFold:
         self._was_idle = True
         self._open = {
             o.start: OpenInterval(
-                o.start, o.end, o.events, {p: self._unpack(wire) for p, wire in o.cells}, first=o.first,
+                o.start,
+                o.end,
+                o.events,
+                {p: self._unpack(wire) for p, wire in o.cells},
+                first=o.first,
                 taken=self._known(o.taken),
-            )  # fmt: skip
+            )
             for o in state.open
         }
         self.leaves.load(state.leaves)
