@@ -15,7 +15,7 @@ from detectors import state
 from detectors.closing import BadPartial, Closer, CloserState
 from detectors.config import Detector, Matcher, Measure
 from detectors.detection import Detection
-from detectors.folding import Fold, FoldState
+from detectors.folding import FoldState
 from detectors.grouping import Grouper
 from detectors.quality import columns, quality
 from detectors.records import DataQuality, Event, Intake, IntervalScores, Partial, Watermark
