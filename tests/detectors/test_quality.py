@@ -56,9 +56,14 @@ def all_of(detector: Detector, records: Iterable[Partial | Watermark]) -> list[D
     return [quality(detector, i, stopped=False) for record in records for i in closer.add(record)]
 
 
+def measured(events: Iterable[Any]) -> list[Any]:
+    """Those that the filter of SHOP lets through."""
+    return [each for each in events if each.kind != "robot"]
+
+
 def plainly(events: Sequence[Event]) -> dict[str, float]:
     """The completeness of the columns of SHOP, read from the events of an interval."""
-    seen: list[Any] = [each for each in events if each.kind != "robot"]
+    seen = measured(events)
     bought = [each for each in seen if each.kind == "buy"]
     values = {
         "platform": [each.platform for each in seen],
@@ -135,7 +140,7 @@ def test_completeness_is_exact_however_events_come(
     for start in starts:
         came = [each for each in every if each.event_time // MINUTE * MINUTE == start]
         assert by_start[start].rows == len(came)
-        assert by_start[start].measured == sum(each.kind != "robot" for each in came)  # type: ignore[attr-defined]
+        assert by_start[start].measured == len(measured(came))
         assert by_start[start].completeness == plainly(came)
 
 
@@ -186,20 +191,19 @@ def test_records_that_cannot_be_used_are_told_once_though_they_are_sent_again() 
 
 
 def test_what_comes_of_a_closed_interval_is_told_with_the_next_one() -> None:
-    closer = Closer(detector())
     first = partial("12:00", 4, intake=Intake(4, [], [0], [0], late=1, invalid=2))
-    # Silent, so that time goes on without it; and then it says more of what is over.
-    news = [first, watermark("12:01", idle=True), watermark("12:01:30", idle=True)]
     more = partial("12:00", 5, intake=Intake(5, [], [0], [0], late=1, invalid=9))
-    again = msgspec.msgpack.encode(more)
-    intervals = [i for record in news for i in closer.add(record)]
+    # Silent, so that time goes on without it; and then it says more of what is over.
+    before: list[Partial | Watermark] = [
+        first, watermark("12:01", idle=True), watermark("12:01:30", idle=True),
+        more, watermark("12:01:40", idle=True),
+    ]  # fmt: skip
+    resent: list[Partial | Watermark] = [more, watermark("12:03", idle=True)]
 
-    copy = Closer(detector())
-    for record in (more, watermark("12:01:40", idle=True)):
-        intervals += closer.add(record)
+    closer, copy = Closer(detector()), Closer(detector())
+    intervals = [interval for record in before for interval in closer.add(record)]
     copy.load(state.decode(state.encode(closer.save()), CloserState))
-    for record in (msgspec.msgpack.decode(again, type=Partial), watermark("12:03", idle=True)):
-        intervals += copy.add(record)
+    intervals += [interval for record in resent for interval in copy.add(record)]
 
     told = [quality(detector(), interval, stopped=False) for interval in intervals]
     assert [(each.rows, each.late, each.invalid) for each in told] == [(4, 1, 2), (0, 1, 7), (0, 0, 0)]
