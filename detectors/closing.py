@@ -14,9 +14,10 @@ import msgspec
 
 from detectors.aggregation import aggregator
 from detectors.config import Detector
+from detectors.intake import together
 from detectors.intervals import MILLISECOND, Intervals
 from detectors.merging import Merger
-from detectors.records import HISTORY, Interval, LiveFrom, Partial, Watermark
+from detectors.records import HISTORY, Intake, Interval, LiveFrom, Partial, Watermark
 
 #: What a partition says of an interval: its Partials by block, all of which have counted the same events.
 Account = dict[int, Partial]
@@ -39,6 +40,8 @@ class Progress(msgspec.Struct):
     passed: int | None = None
     #: Start of each interval that closed before → the events of this partition that are in it.
     closed: dict[int, int] = {}
+    #: Of the same, where there are any: its late events, and its records that could not be used.
+    unused: dict[int, tuple[int, int]] = {}
 
 
 class CloserState(msgspec.Struct):
@@ -54,6 +57,7 @@ class CloserState(msgspec.Struct):
     told: list[Partial]
     live_from: int | None = None
     history: int | None = None
+    since: Intake | None = None
 
     @classmethod
     def begun(cls, fingerprint: str) -> CloserState:
@@ -76,6 +80,8 @@ class Closer:
         self.watermark: int | None = None
         #: Events that came after their interval had closed.
         self.late = 0
+        #: What came of closed intervals, and is told with the next one.
+        self._since: Intake | None = None
         #: The configuration has changed: partitions begin to measure it at borders of their own.
         self._begins = False
         #: Before this, history says what was; up to there it has come.
@@ -150,6 +156,12 @@ class Closer:
         if not {len(self.detector.dimensions)}.issuperset(map(len, partial.places)):
             message = f"a place of {self.detector.name!r} has {len(self.detector.dimensions)} values"
             raise BadPartial(message)
+        intake = partial.intake
+        if intake is not None:
+            counts = len(intake.missing), len(intake.asked), len(intake.without)
+            if counts != (len(self.detector.dimensions), additive, additive):
+                message = "an Intake says something of each dimension, and of each additive measure"
+                raise BadPartial(message)
 
     def _has_closed(self, partial: Partial) -> bool:
         return self.closed_through is not None and partial.end <= self.closed_through
@@ -174,13 +186,23 @@ class Closer:
             return  # It is sent again after a crash, or counts for nothing.
         progress = self._progress.get(partial.partition)
         if progress is None:
-            self.late += partial.events
+            self._add_late(partial.events, *_unused(partial))
             return
         if progress.passed is not None and partial.end <= progress.passed:
             return  # What was final is sent again after a crash.
         counted = progress.closed.get(partial.start, 0)
-        self.late += max(0, partial.events - counted)
+        late, invalid = progress.unused.get(partial.start, (0, 0))
+        now_late, now_invalid = (max(pair) for pair in zip(_unused(partial), (late, invalid), strict=True))
+        self._add_late(max(0, partial.events - counted), now_late - late, now_invalid - invalid)
         progress.closed[partial.start] = max(partial.events, counted)
+        if now_late or now_invalid:
+            progress.unused[partial.start] = now_late, now_invalid
+
+    def _add_late(self, events: int, late: int, invalid: int) -> None:
+        """Take note of what has come of a closed interval; of `late` events the partition itself knows."""
+        self.late += events
+        if events or late or invalid:
+            self._since = together([self._since, Intake(late=events + late, invalid=invalid)])
 
     def _add_watermark(self, news: Watermark) -> None:
         if news.partition == HISTORY:
@@ -205,11 +227,10 @@ class Closer:
         if progress.time is None or (progress.passed is not None and progress.time <= progress.passed):
             return
         progress.passed = progress.time
-        progress.closed = {
-            start: events
-            for start, events in progress.closed.items()
-            if self._intervals.end(start) > progress.time
-        }
+        passed = [start for start in progress.closed if self._intervals.end(start) <= progress.time]
+        for start in passed:
+            del progress.closed[start]
+            progress.unused.pop(start, None)
 
     def _slowest_active(self) -> int | None:
         return min(
@@ -262,7 +283,11 @@ class Closer:
             accounts = self._open.pop(start, {})
             self._remember(start, end, accounts)
             self.closed_through = end
-            yield self._merger.merge(start, end, _in_order(accounts))
+            interval = self._merger.merge(start, end, _in_order(accounts))
+            since, self._since = self._since, None
+            if since is not None:
+                interval = msgspec.structs.replace(interval, intake=together([interval.intake, since]))
+            yield interval
 
     def so_far(self, start: int) -> Interval:
         """What partitions have told of an interval that is still open."""
@@ -273,6 +298,8 @@ class Closer:
             progress = self._progress.get(partition)
             if progress is not None and (progress.passed is None or progress.passed < end):
                 progress.closed[start] = _events(account)
+                if any(unused := _unused(account[min(account)])):
+                    progress.unused[start] = unused
 
     def _first_whole(self) -> int:
         """Start of the first interval that every partition has measured from its beginning."""
@@ -286,7 +313,7 @@ class Closer:
             self._progress,
             [partial for accounts in self._open.values() for partial in _in_order(accounts)],
             [partial for accounts in self._told.values() for partial in _in_order(accounts)],
-            self._live_from, self._history,
+            self._live_from, self._history, self._since,
         )  # fmt: skip
 
     def load(self, state: CloserState) -> None:
@@ -299,7 +326,7 @@ class Closer:
             return
         self.closed_through, self.watermark = state.closed_through, state.watermark
         self._begins, self._partitions, self._progress = state.begins, state.partitions, state.progress
-        self._live_from, self._history = state.live_from, state.history
+        self._live_from, self._history, self._since = state.live_from, state.history, state.since
         for partial in state.open:
             accounts = self._open.setdefault(partial.start, {})
             accounts.setdefault(partial.partition, {})[partial.block] = partial
@@ -310,6 +337,11 @@ class Closer:
 
 def _events(account: Account) -> int:
     return next(iter(account.values())).events
+
+
+def _unused(partial: Partial) -> tuple[int, int]:
+    """Its late events, and its records that could not be used."""
+    return (0, 0) if partial.intake is None else (partial.intake.late, partial.intake.invalid)
 
 
 def _in_order(accounts: Mapping[int, Account]) -> list[Partial]:

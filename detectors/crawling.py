@@ -14,6 +14,7 @@ import numpy as np
 from detectors.clock import Judged
 from detectors.config import Detector
 from detectors.folding import DetectorFold, DetectorFoldState
+from detectors.intake import Lack
 from detectors.intervals import MILLISECOND
 from detectors.loop import Cell
 from detectors.records import Event, Partial, Value, Watermark
@@ -50,9 +51,16 @@ class CrawledFold:
             times = times[inside]
             self._fold.add(Judged(kept, times, times))
 
-    def add_many(self, time: int, leaf: Sequence[Value], events: int, cell: Cell | None) -> None:
+    def add_many(
+        self, time: int, leaf: Sequence[Value], events: int, cell: Cell | None, lacks: Sequence[Lack]
+    ) -> None:
         """Take in events that were counted elsewhere: see `DetectorFold.add_many`."""
-        self._fold.add_many(time, leaf, events, cell)
+        self._fold.add_many(time, leaf, events, cell, lacks)
+
+    def refuse(self, records: int) -> None:
+        """Take note of records that cannot be used: they count in the first interval of the stretch."""
+        if records:
+            self._fold.refuse(self._start, records)
 
     def close(self) -> tuple[list[Partial | Watermark], DetectorFoldState]:
         """The Partials of all its intervals, then the news that they are over; and what is to be saved."""

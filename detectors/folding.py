@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from detectors.aggregation import aggregator
 from detectors.clock import LONG_AGO, Clock, Judged, Refused
 from detectors.config import Config, Detector
+from detectors.intake import Lack, Taken
 from detectors.intervals import MILLISECOND, Intervals
 from detectors.leaves import Leaves, LeavesState
 from detectors.loop import Cell, Loop
@@ -40,12 +41,19 @@ class OpenInterval(msgspec.Struct):
     events: int
     #: Leaves, and in the place of those for which there is no room, roll-ups.
     cells: dict[Place, Cell]
-    #: Events that the last Partials sent for this interval had counted.
+    #: What had been heard when Partials were last sent for this interval.
     sent: int = 0
     #: The earliest event time, where somebody asks for early news.
     first: int | None = None
     #: The cells of leaves by their values as events have them: what the loop looks up.
     leaves: dict[Place, Cell] = {}
+    #: What else came, and what it lacks.
+    taken: Taken = msgspec.field(default_factory=Taken)
+
+    @property
+    def heard(self) -> int:
+        """All that came, used or not: with more of it, there is more to tell."""
+        return self.events + self.taken.late + self.taken.invalid
 
 
 class StoredInterval(msgspec.Struct):
@@ -56,6 +64,7 @@ class StoredInterval(msgspec.Struct):
     events: int
     cells: list[tuple[Place, list[Any]]]
     first: int | None = None
+    taken: Taken = msgspec.field(default_factory=Taken)
 
 
 class DetectorFoldState(msgspec.Struct):
@@ -79,6 +88,8 @@ class FoldState(msgspec.Struct):
     newest: int | None
     ahead: list[tuple[int, int, list[bytes]]]
     detectors: dict[str, DetectorFoldState]
+    #: Records that could not be used, before the first that could.
+    refused: int = 0
 
 
 class Fold:
@@ -97,6 +108,7 @@ class Fold:
             for d in config.detectors_of(source)
         ]
         self._clock = Clock(config.records_of(source), config.detectors_of(source))
+        self._refused = 0
 
     @property
     def live(self) -> bool:
@@ -143,7 +155,16 @@ class Fold:
         if judged.events:
             for fold in self.detectors:
                 self.late += [(fold.name, milliseconds) for milliseconds in fold.add(judged)]
+        self.refuse(len(judged.refused))
         return judged.refused
+
+    def refuse(self, records: int) -> None:
+        """Take note of records that cannot be used: they have no time, and count where the partition is."""
+        self._refused += records
+        if self._refused and self._clock.newest is not None:
+            for fold in self.detectors:
+                fold.refuse(self._clock.newest, self._refused)
+            self._refused = 0
 
     def ready(self) -> list[Partial | Watermark]:
         """The Partials of the intervals that this partition has finished, then how far it is."""
@@ -174,11 +195,12 @@ class Fold:
             self._clock.newest,
             self._clock.save(),
             {fold.name: fold.save() for fold in self.detectors},
+            self._refused,
         )
 
     def load(self, state: FoldState, event_type: type[Event]) -> None:
         """Go on from a stored state. A detector that is new or changed starts with the next interval."""
-        self.offset, self.arrived = state.offset, state.arrived
+        self.offset, self.arrived, self._refused = state.offset, state.arrived, state.refused
         self._clock.load(state.newest, state.ahead, event_type)
         for fold in self.detectors:
             fold.load(state.detectors.get(fold.name), state.newest)
@@ -212,7 +234,7 @@ class DetectorFold:
 
     def add(self, judged: Judged) -> Sequence[int]:
         """Add events; returns by how many milliseconds those are late that are."""
-        events, late = judged.events, []
+        events, late, newest = judged.events, [], []
         keep = judged.times >= self._since
         self.filtered += len(events) - int(np.count_nonzero(keep))
         # Only what is behind by more than the lateness can have missed its interval.
@@ -223,12 +245,21 @@ class DetectorFold:
             if end <= watermark:
                 keep[i] = False
                 late.append(watermark - end)
+                newest.append(int(judged.newest[i]))
         if not keep.all():
             events = list(compress(events, keep.tolist()))
         self.filtered += self._loop.add_all(events, self._enter, self._meet)
+        # When all events are in, so that intervals open in the order of events.
+        for time in newest:
+            self._enter(time).taken.late += 1
         if self._look is not None:
             self._note_first(judged.times[keep])
         return late
+
+    def refuse(self, time: int, records: int) -> None:
+        """Take note of records that cannot be used, read when this was the newest time."""
+        if time >= self._since:
+            self._enter(time).taken.invalid += records
 
     def _note_first(self, times: NDArray[np.int64]) -> None:
         """When the source was first heard in each interval: its filter leaves no event out here either."""
@@ -247,7 +278,8 @@ class DetectorFold:
                 if latest is not None:
                     self.leaves.review({place: cell[0] for place, cell in latest.cells.items()})
                 self._latest = start
-            interval = self._open[start] = OpenInterval(start, self._intervals.end(start), 0, {})
+            taken = Taken([0] * self._loop.counters)
+            interval = self._open[start] = OpenInterval(start, self._intervals.end(start), 0, {}, taken=taken)
         return interval
 
     def _meet(self, interval: OpenInterval, leaf: Place, event: Event) -> Cell | None:
@@ -256,8 +288,11 @@ class DetectorFold:
         cell = interval.cells.get(place)
         if cell is None:
             if not self.leaves.admits(place):
+                counts: Sequence[int] = ()
                 for instead in self.leaves.instead(place):
-                    self._loop.add_one(event, self._cell(interval.cells, instead))
+                    counts = self._loop.add_one(event, self._cell(interval.cells, instead))
+                interval.taken.count(counts)
+                interval.taken.turn_away(place, 1)
                 return None
             cell = self._cell(interval.cells, place)
         # Not by values that a stranger has made long, however many there are of them.
@@ -265,17 +300,27 @@ class DetectorFold:
             interval.leaves[leaf] = cell
         return cell
 
-    def add_many(self, time: int, leaf: Sequence[Value], events: int, cell: Cell | None) -> None:
-        """Add events of one leaf and interval, counted elsewhere; no cell: the filter leaves them out."""
+    def add_many(
+        self, time: int, leaf: Sequence[Value], events: int, cell: Cell | None, lacks: Sequence[Lack]
+    ) -> None:
+        """Add events of one leaf and interval, counted elsewhere; no cell: the filter leaves them out.
+
+        `lacks` says what they lack, by additive measure.
+        """
         interval = self._enter(time)
         interval.events += events
         if cell is None:
             self.filtered += events
             return
-        place = tuple(map(text, leaf))
-        into = [place] if place in interval.cells or self.leaves.admits(place) else self.leaves.instead(place)
+        place: Place = tuple(map(text, leaf))
+        if place in interval.cells or self.leaves.admits(place):
+            into = [place]
+        else:
+            into = self.leaves.instead(place)
+            interval.taken.turn_away(place, events)
         for each in into:
             self._merge(self._cell(interval.cells, each), cell)
+        interval.taken.count_many(lacks, self._loop.counters_of)
 
     def _cell(self, cells: dict[Place, Cell], place: Place) -> Cell:
         cell = cells.get(place)
@@ -309,8 +354,8 @@ class DetectorFold:
     def _so_far(self) -> Iterator[Partial]:
         for start in sorted(self._open):
             interval = self._open[start]
-            if interval.events > interval.sent:
-                interval.sent = interval.events
+            if interval.heard > interval.sent:
+                interval.sent = interval.heard
                 yield from self._partials(interval)
 
     def end(self, newest: int | None) -> Iterator[Partial | Watermark]:
@@ -331,15 +376,19 @@ class DetectorFold:
         rows: list[list[tuple[Place, Cell]]] = [[] for _ in range(shards)]
         for row in self._roll_up(interval.cells).items():
             rows[shard_of(self.name, row[0], shards) if shards > 1 else 0].append(row)
+        dimensions = len(self._detector.dimensions)
         for shard, mine in enumerate(rows):
             places = [place for place, _ in mine]
             volumes = [cell[0] for _, cell in mine]
             columns = [[a.pack(cell[i]) for _, cell in mine] for i, a in enumerate(self._aggregators, 1)]
             for block, cut in enumerate(_cuts(places, columns, slice(0, len(places)))):
+                intake = None
+                if shard == block == 0:
+                    intake = interval.taken.intake(interval.cells, self._loop.counters_of, dimensions)
                 yield Partial(
                     self.name, self._fingerprint, self._partition, shard, block, interval.start, interval.end,
                     interval.events, places[cut], volumes[cut], [column[cut] for column in columns],
-                    interval.first,
+                    interval.first, intake,
                 )  # fmt: skip
 
     def _roll_up(self, cells: dict[Place, Cell]) -> dict[Place, Cell]:
@@ -363,7 +412,12 @@ class DetectorFold:
         """The state as it is stored."""
         stored = [
             StoredInterval(
-                o.start, o.end, o.events, [(p, self._pack(cell)) for p, cell in o.cells.items()], o.first
+                o.start,
+                o.end,
+                o.events,
+                [(p, self._pack(cell)) for p, cell in o.cells.items()],
+                o.first,
+                o.taken,
             )
             for o in self._open.values()
         ]
@@ -385,11 +439,20 @@ class DetectorFold:
         self._was_idle = True
         self._open = {
             o.start: OpenInterval(
-                o.start, o.end, o.events, {p: self._unpack(wire) for p, wire in o.cells}, first=o.first
+                o.start,
+                o.end,
+                o.events,
+                {p: self._unpack(wire) for p, wire in o.cells},
+                first=o.first,
+                taken=self._known(o.taken),
             )
             for o in state.open
         }
         self.leaves.load(state.leaves)
+
+    def _known(self, taken: Taken) -> Taken:
+        """What was stored, with counters also where an earlier version had none."""
+        return msgspec.structs.replace(taken, counts=list(taken.counts) or [0] * self._loop.counters)
 
     def _pack(self, cell: Cell) -> list[Any]:
         return [cell[0], *(a.pack(cell[i]) for i, a in enumerate(self._aggregators, 1))]

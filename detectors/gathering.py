@@ -18,7 +18,8 @@ from detectors.bars import FLOOR, Bars
 from detectors.config import Detector
 from detectors.leaf_scores import Leaves, size, take
 from detectors.overlap import level
-from detectors.records import JOINT, IntervalScores, Place, Score, Side
+from detectors.quality import with_series
+from detectors.records import JOINT, DataQuality, IntervalScores, Place, Score, Side
 
 #: Anomalies of an interval that are looked at; of more, the severest. When all is down at once, more of
 #: them say nothing new.
@@ -49,6 +50,10 @@ class Gathered(msgspec.Struct):
     #: What leaves were: there it is seen which of the anomalies are one fault.
     #: None where there are too many.
     leaves: Leaves | None = {}
+    #: What the first shard says of the feed, and how many series of all shards there are, and learn.
+    quality: DataQuality | None = None
+    series: int = 0
+    learning: int = 0
 
 
 class GathererState(msgspec.Struct):
@@ -102,6 +107,9 @@ class Gatherer:
             return
         awaited.remove(scores.chunk)
         interval.stopped = scores.stopped
+        interval.quality = scores.quality or interval.quality
+        interval.series += len(scores.measures) - scores.measures.count(JOINT)
+        interval.learning += scores.phase.count("learning")
         before = {
             (score.measure, score.place)
             for pending in self._pending.values()
@@ -170,6 +178,8 @@ class Gatherer:
         self.passed = start
         interval = self._pending.pop(start)
         interval.anomalies = self._foremost(interval.anomalies, MOST_ANOMALIES)
+        if interval.quality is not None:
+            interval.quality = with_series(interval.quality, interval.series, interval.learning)
         return interval
 
     def save(self) -> GathererState:

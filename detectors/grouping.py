@@ -26,7 +26,7 @@ from detectors.models.seasonal import Seasonal
 from detectors.open_group import MOST_MEMBERS, OpenGroup, record
 from detectors.overlap import Whereabouts, level, nested
 from detectors.places import named, series_id
-from detectors.records import Anomaly, AnomalyGroup, Ending, IntervalScores, Score
+from detectors.records import Anomaly, AnomalyGroup, DataQuality, Ending, IntervalScores, Score
 from detectors.separating import Cluster, Separator
 
 #: A group closes after so many intervals without an anomaly.
@@ -77,6 +77,8 @@ class Grouper:
         self._following = Following()
         #: Anomalies that became members with the last chunk of scores.
         self.joined: list[Anomaly] = []
+        #: How good the data of the intervals are that were grouped with it.
+        self.qualities: list[DataQuality] = []
 
     @property
     def open(self) -> int:
@@ -98,10 +100,15 @@ class Grouper:
 
         An interval is grouped when all its chunks of all shards are there, once.
         """
-        self.joined = []
+        self.joined, self.qualities = [], []
         primaries = {(group.primary.anomaly.measure, group.primary.place) for group in self._open}
         asked = primaries | self._breaches.suspects.keys()
-        return [group for interval in self._gatherer.add(scores, asked) for group in self._group(interval)]
+        groups: list[AnomalyGroup] = []
+        for interval in self._gatherer.add(scores, asked):
+            groups += self._group(interval)
+            if interval.quality is not None:
+                self.qualities.append(interval.quality)
+        return groups
 
     def settle(self, group: str) -> None:
         """Let a group end when there is nothing new in it: people call what it is the new normal."""

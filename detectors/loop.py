@@ -16,6 +16,7 @@ import msgspec
 from detectors.aggregation import EXACT, ROUNDING, Aggregator, InSteps, exactly
 from detectors.config import Detector, Measure, Where
 from detectors.filters import NoneOf, Test, event_test
+from detectors.intake import Counters, Taken
 from detectors.places import text
 from detectors.records import Event, Place, attribute
 
@@ -30,6 +31,7 @@ class Span(Protocol):
     end: int
     events: int
     leaves: dict[Place, Cell]
+    taken: Taken
 
 
 #: Finds or opens the interval of a time.
@@ -44,11 +46,35 @@ class Loop:
     def __init__(self, detector: Detector, aggregators: Sequence[Aggregator[Any]]) -> None:
         self._objects: dict[str, Any] = {"text": text, "exactly": exactly}
         measures = list(zip(detector.additive, aggregators, strict=True))
+        #: How many counters there are, and by additive measure which are its own; None if it reads no field.
+        self.counters = 0
+        self.counters_of: list[Counters | None] = [None] * len(measures)
+        self._number_counters([measure for measure, _ in measures])
         made = self._compile([*self._add_all(detector, measures), *self._add_one(measures)])
         #: (events, enter, meet) → how many the detector's own filter left out.
         self.add_all: Callable[[Iterable[Event], Enter, Meet], int] = made["add_all"]
-        #: Adds one event, which the filter has let through, to one cell.
-        self.add_one: Callable[[Event, Cell], None] = made["add_one"]
+        #: Adds one event, which the filter has let through, to one cell; returns what its counters are of it.
+        self.add_one: Callable[[Event, Cell], Sequence[int]] = made["add_one"]
+
+    def _number_counters(self, measures: Sequence[Measure]) -> None:
+        """Give each condition and each field under it a counter; what is asked of all events needs none."""
+        asked: dict[bytes, int] = {}
+        without: dict[tuple[bytes, str], int] = {}
+        for m, measure in enumerate(measures):
+            if measure.field is None:
+                continue
+            where = msgspec.json.encode(measure.where)
+            if measure.where and where not in asked:
+                asked[where] = self.counters
+                self.counters += 1
+            if (where, measure.field) not in without:
+                without[where, measure.field] = self.counters
+                self.counters += 1
+            self.counters_of[m] = Counters(asked.get(where), without[where, measure.field])
+
+    def _counting(self, of: str) -> Iterator[str]:
+        """A line for each counter, by its name and number."""
+        return (of.format(name=f"count_{n}", n=n) for n in range(self.counters))
 
     def _add_all(
         self, detector: Detector, measures: Sequence[tuple[Measure, Aggregator[Any]]]
@@ -56,11 +82,13 @@ class Loop:
         yield "def add_all(events, enter, meet):"
         yield "    start = end = seen = filtered = 0"
         yield "    interval = None"
+        yield from self._counting("    {name} = 0")
         yield "    for event in events:"
         yield "        if not start <= event.event_time < end:"
         yield "            if interval is not None:"
         yield "                interval.events += seen"
         yield "                seen = 0"
+        yield from self._counting("                interval.taken.counts[{n}] += {name}; {name} = 0")
         yield "            interval = enter(event.event_time)"
         yield "            start, end, find = interval.start, interval.end, interval.leaves.get"
         yield "        seen += 1"
@@ -80,22 +108,28 @@ class Loop:
         yield from _indented(self._measures(measures, read), 8)
         yield "    if interval is not None:"
         yield "        interval.events += seen"
+        yield from self._counting("        interval.taken.counts[{n}] += {name}")
         yield "    return filtered"
 
     def _add_one(self, measures: Sequence[tuple[Measure, Aggregator[Any]]]) -> Iterator[str]:
         yield "def add_one(event, cell):"
+        yield from self._counting("    {name} = 0")
         yield from _indented(self._measures(measures, set()), 4)
+        yield f"    return ({''.join(self._counting('{name}, '))})"
 
     def _measures(self, measures: Sequence[tuple[Measure, Aggregator[Any]]], read: set[str]) -> Iterator[str]:
         """Measures of the same condition, field or step share what is done for it."""
         yield "cell[0] += 1"
         slots = {id(measure): slot for slot, (measure, _) in enumerate(measures, 1)}
+        counters = {id(m): c for (m, _), c in zip(measures, self.counters_of, strict=True)}
         for alike in _grouped(measures, lambda pair: msgspec.json.encode(pair[0].where)):
             where, depth = alike[0][0].where, 0
             if where:
                 yield from self._texts(where, read)
                 yield f"if {self._condition(where)}:"
                 depth = 4
+                asked = {c.asked for measure, _ in alike if (c := counters[id(measure)]) is not None}
+                yield from (f"    count_{n} += 1" for n in asked)
             for of_field in _grouped(alike, lambda pair: pair[0].field):
                 inner, field = depth, of_field[0][0].field
                 if field is not None:
@@ -109,6 +143,9 @@ class Loop:
                         cell = f"cell[{slots[id(measure)]}]"
                         for line in aggregate.adding:
                             yield " " * inner + line.format(cell=cell, factor=factor, exact=EXACT)
+                if (counted := counters[id(of_field[0][0])]) is not None:
+                    yield " " * depth + "else:"
+                    yield " " * depth + f"    count_{counted.without} += 1"
 
     def _texts(self, fields: Iterable[str], read: set[str]) -> Iterator[str]:
         """Fields as text, None where an event has none; each is read once."""

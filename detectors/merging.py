@@ -14,6 +14,7 @@ from typing import Any
 
 from detectors.aggregation import Aggregator, aggregator
 from detectors.config import Detector
+from detectors.intake import together
 from detectors.records import Interval, Partial, Place
 
 #: For each Partial, the place in the merged columns that each of its rows has.
@@ -51,9 +52,11 @@ class Merger:
         # Every block tells of all events of its partition.
         events = sum(partial.events for partial in partials if partial.block == 0)
         first = min((partial.first for partial in partials if partial.first is not None), default=None)
+        intake = together(partial.intake for partial in partials)
         return Interval(
-            self._detector.name, start, end, events, places, [volumes[row] for row in order], values, first
-        )
+            self._detector.name, start, end, events, places, [volumes[row] for row in order], values, first,
+            intake,
+        )  # fmt: skip
 
 
 def _merged(

@@ -77,6 +77,23 @@ def event_type(fields: Iterable[str]) -> type[Event]:
     return cast(type[Event], msgspec.defstruct("SourceEvent", columns, bases=(Event,), frozen=True, gc=False))
 
 
+class Intake(msgspec.Struct, frozen=True):
+    """What came of an interval, and what its events lack: what its data quality is made of."""
+
+    #: Events that the detector's filter lets through.
+    measured: int = 0
+    #: By dimension: how many of these have no value there.
+    missing: list[int] = []
+    #: By additive measure that reads a field: how many of them its own condition lets through, and how many
+    #: of those have no value in the field. Zeros of the others.
+    asked: list[int] = []
+    without: list[int] = []
+    #: Events that came after their interval had closed, and records that could not be used, while this was
+    #: the newest interval.
+    late: int = 0
+    invalid: int = 0
+
+
 class Partial(msgspec.Struct, frozen=True, tag="partial"):
     """What one source partition holds of one interval, rolled up; replaces the one sent before it.
 
@@ -99,6 +116,8 @@ class Partial(msgspec.Struct, frozen=True, tag="partial"):
     columns: list[list[Any]]
     #: The earliest event time, where it is asked for.
     first: int | None = None
+    #: Of the whole partition, in the first block for the first shard.
+    intake: Intake | None = None
 
 
 class Watermark(msgspec.Struct, frozen=True, tag="watermark"):
@@ -150,6 +169,31 @@ class Interval(msgspec.Struct, frozen=True):
     values: dict[str, list[float]]
     #: The earliest event time, where it is asked for.
     first: int | None = None
+    #: Of all partitions, for the first shard.
+    intake: Intake | None = None
+
+
+class DataQuality(msgspec.Struct, frozen=True):
+    """How good what a detector was fed with in one interval is."""
+
+    detector: str
+    interval_start: datetime
+    interval_end: datetime
+    #: Events of the source, and how many of them the detector's filter lets through.
+    rows: int
+    measured: int
+    #: Events that came after their interval had closed, and records of the source that could not be used,
+    #: since the interval before.
+    late: int
+    invalid: int
+    #: Whether the source says nothing any more.
+    stopped: bool
+    #: Dimension, or measure that reads a field → the share of the events that should have a value there and
+    #: have one, 0 to 1; without those of which there was no event.
+    completeness: dict[str, float]
+    #: How many series there are, and how many of them have seen too little to be judged.
+    series: int = 0
+    learning: int = 0
 
 
 class LevelChange(msgspec.Struct, frozen=True):
@@ -202,6 +246,8 @@ class IntervalScores(msgspec.Struct, frozen=True):
     level_changes: dict[int, LevelChange] = {}
     #: The interval is still open: what is impossible already, and there may be more.
     provisional: bool = False
+    #: Of the first shard, which does not know of the series of the others.
+    quality: DataQuality | None = None
 
     def rows(self) -> Iterator[Score]:
         """One Score a series, in column order."""

@@ -27,6 +27,7 @@ from detectors.locales import Locale, Locales, Reading
 from detectors.models.base import Column, Flags, Model
 from detectors.overlap import level
 from detectors.places import shard_of
+from detectors.quality import quality
 from detectors.records import JOINT, Interval, IntervalScores, LevelChange, Phase, Place, Side, utc
 from detectors.relatives import Relatives
 from detectors.seating import Seating
@@ -106,6 +107,9 @@ class Scorer:
         changes = {} if stopped else self._level_changes.hear(interval, self.admission, table)
         scores = self._scores(interval, table, together, readings, changes, stopped=stopped)
         scores = self._feedback.apply(scores, adopted)
+        if self.shard == 0:
+            told = quality(self.detector, interval, stopped=stopped)
+            scores = msgspec.structs.replace(scores, quality=told)
         self.learning = scores.phase.count("learning")
         return scores
 

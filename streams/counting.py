@@ -18,6 +18,7 @@ import msgspec
 from detectors.aggregation import InSteps, Many, aggregator
 from detectors.config import Detector, Where
 from detectors.filters import NoneOf, Test, event_test
+from detectors.intake import NOTHING, Lack
 from detectors.intervals import MILLISECOND, QUARTER
 from detectors.loop import Cell
 from detectors.places import text
@@ -49,6 +50,8 @@ class Group(NamedTuple):
     events: int
     #: None where the detector's filter leaves them out.
     cell: Cell | None
+    #: What they lack, by additive measure.
+    lacks: Sequence[Lack] = ()
 
 
 class Counted(NamedTuple):
@@ -139,12 +142,22 @@ class Table:
         if not _pass(wanted, texts):
             return Group(row["bucket"], leaf, row["n"], None)
         cell: Cell = [row["n"]]
+        lacks: list[Lack] = []
         for (measure, aggregate), tests in zip(self._measures, of_measures, strict=True):
             if _pass(tests, texts):
                 cell.append(aggregate.of(self._many(row, measure.field, aggregate)))
+                lacks.append(self._lack(row, measure.field))
             else:
                 cell.append(aggregate.start())
-        return Group(row["bucket"], leaf, row["n"], cell)
+                lacks.append(NOTHING)
+        return Group(row["bucket"], leaf, row["n"], cell, lacks)
+
+    def _lack(self, row: dict[str, Any], field: str | None) -> Lack:
+        if field is None:
+            return NOTHING
+        numbers = field in self._numbers
+        values = f"values_{self._numbers.index(field)}" if numbers else f"has_{self._distinct.index(field)}"
+        return Lack(row["n"], row["n"] - row[values])
 
     def _many(self, row: dict[str, Any], field: str | None, aggregate: object) -> Many:
         many = Many(row["n"])
@@ -212,6 +225,7 @@ class Table:
             outer.append(f"sum(CASE WHEN sound THEN {steps}::HUGEINT END) AS steps_{n}")
         for n in range(len(self._distinct)):
             outer.append(f"list(DISTINCT value_{n}) FILTER (sound AND value_{n} IS NOT NULL) AS distinct_{n}")
+            outer.append(f"count(value_{n}) AS has_{n}")
         within = "".join(
             f" AND (NOT sound OR t {sign} {border})"
             for sign, border in ((">=", since), ("<", until))

@@ -125,9 +125,10 @@ class Lane:
                     letter = of_record(self.source, tp, record, error.reason, str(error))
                     letters.append(letter.message(self._names.dead_letters))
             read += len(batch)
-        records, after = fold.close()
         if fold.outside:
             invalid["outside"] = fold.outside
+        fold.refuse(sum(invalid.values()))
+        records, after = fold.close()
         messages = partial_messages(records, self._names.partials, self._partitions)
         return Stretch([*letters, *messages], after, read, invalid)
 

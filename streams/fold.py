@@ -53,6 +53,7 @@ class FoldStep:
         timestamps = _timestamps(records, rows) if self.fold.live else [NO_TIMESTAMP] * len(rows)
         last = records[-1]
         refused = self.fold.fold_all(_offsets(records, rows), timestamps, events, last.offset, last.timestamp)
+        self.fold.refuse(len(bad))
         return [*letters, *(self._dead(self._letter(records, refusal)) for refusal in refused)]
 
     def _letter(self, records: Sequence[Record], refused: Refused) -> DeadLetter:

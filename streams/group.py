@@ -1,19 +1,21 @@
-"""Third hop: scores → anomaly groups and alerts, with the whole detector in view."""
+"""Third hop: scores → anomaly groups, alerts and data quality, with the whole detector in view."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 from faust.types import TP
 
 from detectors import state
 from detectors.alerting import Told, Withheld
+from detectors.config import Detector
 from detectors.feedback import Said, Verdict
 from detectors.grouping import GrouperState
 from detectors.open_group import shortened
-from detectors.records import Alert, AnomalyGroup, IntervalScores
+from detectors.quality import columns
+from detectors.records import Alert, AnomalyGroup, DataQuality, IntervalScores
 from detectors.reporting import Reporter
 from streams.dead_letters import not_ours
 from streams.formats import FAILURES
@@ -95,10 +97,23 @@ class GroupStep:
         if scores.provisional:
             return
         grouper = reporter.grouper
+        for quality in grouper.qualities:
+            yield from self._tell(grouper.detector, quality)
         for anomaly in grouper.joined:
             self._metrics.anomalies.labels(scores.detector, anomaly.measure, anomaly.direction).inc()
         self._metrics.groups_open.labels(scores.detector).set(grouper.open)
         self._metrics.group_severity.labels(scores.detector).set(grouper.worst)
+
+    def _tell(self, detector: Detector, quality: DataQuality) -> Iterator[Message]:
+        """How good the data of an interval are; not of a detector that reads just that topic."""
+        name, metrics = detector.name, self._metrics
+        for column in columns(detector):
+            if column in quality.completeness:
+                metrics.data_quality.labels(name, column).set(quality.completeness[column])
+        metrics.feed_stopped.labels(name).set(quality.stopped)
+        source = self._config.streamed.get(detector.source)
+        if source is None or source.topic != self._names.quality:
+            yield Message(self._names.quality, name.encode(), _encode(quality))
 
     def _hear(self, said: Said) -> None:
         """Let a detector know what someone has said."""
@@ -141,9 +156,12 @@ class GroupStep:
 
     def retire(self) -> None:
         """Take back what is told of open groups."""
-        for name in self.reporters:
+        for name, reporter in self.reporters.items():
             remove(self._metrics.groups_open, name)
             remove(self._metrics.group_severity, name)
+            remove(self._metrics.feed_stopped, name)
+            for column in filter(None, columns(reporter.grouper.detector)):
+                remove(self._metrics.data_quality, name, column)
 
 
 class GroupHop(Hop[GroupStep]):

@@ -35,6 +35,13 @@ class Metrics:
         self.events_other = counter(
             "events_other_total", "Events of places beyond max_series, counted as (other).", "detector"
         )
+        self.data_quality = gauge(
+            "data_quality_ratio",
+            "Share of events with a value in a column, in the last interval.",
+            "detector",
+            "column",
+        )
+        self.feed_stopped = gauge("feed_stopped", "Whether the source says nothing any more.", "detector")
         self.events_late = counter("events_late_total", "Events after their interval closed.", "detector")
         self.event_lateness = histogram(
             "event_lateness_seconds", "How late late events were.", _LATENESS, "detector"

@@ -16,6 +16,7 @@ class Names(NamedTuple):
     scores: str
     groups: str
     alerts: str
+    quality: str
     dead_letters: str
     feedback: str
     cursors: str

@@ -16,7 +16,7 @@ from kafka.errors import TopicAlreadyExistsError, for_code
 
 from streams.clients import admin_client
 from streams.errors import TopicError
-from streams.names import LARGEST_MESSAGE_BYTES
+from streams.names import LARGEST_MESSAGE_BYTES, Names
 from streams.settings import Settings
 
 #: Settings of an existing topic that are worth a word when they differ.
@@ -64,6 +64,7 @@ def internal_topics(settings: Settings, shards: int = 1) -> list[Topic]:
         "scores": ("the scores of every series in one interval", _delete(90)),
         "groups": ("the latest state of each anomaly group", {**_delete(90), **_COMPACT}),
         "alerts": ("what people are told", _delete(90)),
+        "quality": ("how good the data of a detector are in one interval", _delete(90)),
         "dead-letters": ("input that could not be read, with its coordinates", _delete(14)),
         "feedback": ("what people say of anomalies, and what is snoozed", {"cleanup.policy": "compact"}),
         "cursors": ("how far crawled sources were read", {"cleanup.policy": "compact"}),
@@ -87,14 +88,17 @@ def internal_topics(settings: Settings, shards: int = 1) -> list[Topic]:
 def source_topics(settings: Settings, names: Collection[str]) -> list[Topic]:
     """The topics that events come from; they belong to others, so the broker's defaults are theirs.
 
+    Of our own, that of data quality may be watched as well, and is ours all the same.
+
     Raises:
-        TopicError: one is a topic of ours.
+        TopicError: one is another topic of ours.
     """
-    ours = {topic.name for topic in internal_topics(settings)} & set(names)
+    names = set(names) - {Names.under(settings.prefix).quality}
+    ours = {topic.name for topic in internal_topics(settings)} & names
     if ours:
         message = f"topic {min(ours)!r} is for results: a source cannot read it; set another LOOKALIVE_PREFIX"
         raise TopicError(message)
-    return [Topic(name, "events", settings.partitions) for name in sorted(set(names))]
+    return [Topic(name, "events", settings.partitions) for name in sorted(names)]
 
 
 def describe(settings: Settings, sources: Collection[str], shards: int = 1) -> list[TopicState]:

@@ -111,6 +111,7 @@ def json_lines(value: bytes) -> Iterator[bytes]:
 LINES: dict[str, Callable[[bytes], Iterator[bytes]]] = {
     "alerts": json_lines,
     "groups": json_lines,
+    "quality": json_lines,
     "scores": score_lines,
     "partials": partial_lines,
     "dead-letters": json_lines,

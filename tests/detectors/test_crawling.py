@@ -49,7 +49,7 @@ def rows(count: int, seed: int) -> list[Event]:
         make(
             event_time=START + random_.randrange(60 * MINUTE),
             platform=random_.choice(["web", "app"]),
-            amount=round(random_.uniform(0, 100), 2),
+            amount=None if random_.random() < 0.1 else round(random_.uniform(0, 100), 2),
         )
         for _ in range(count)
     ]
@@ -114,6 +114,18 @@ def test_events_of_another_time_are_left_out_and_counted() -> None:
     assert fold.outside == len(events) - len(inside)
     records, _ = fold.close()
     assert [r.events for r in records if isinstance(r, Partial)] == [len(inside)]
+
+
+def test_records_that_cannot_be_used_are_told_once_though_they_are_asked_for_twice() -> None:
+    what = parse(CONFIGURATION)
+    published: list[Partial | Watermark] = []
+    for _ in range(2):
+        fold = CrawledFold(what.detectors[0], START, START + 10 * MINUTE, None)
+        fold.add(of(rows(300, 1), START, START + 10 * MINUTE))
+        fold.refuse(3)
+        published += fold.close()[0]
+    intakes = [interval.intake for interval in closed(what, published)]
+    assert [intake.invalid for intake in intakes if intake is not None] == [3, 0]
 
 
 @pytest.mark.parametrize("shards", [1, 3])

@@ -111,7 +111,12 @@ def closed(what: Config, records: Sequence[Partial | Watermark]) -> list[bytes]:
     intervals = [interval for record in records for interval in closer.add(record)]
     return [
         msgspec.msgpack.encode(
-            [i.start, i.events, sorted(zip(i.places, i.volumes, *i.values.values(), strict=True), key=repr)]
+            [
+                i.start,
+                i.events,
+                sorted(zip(i.places, i.volumes, *i.values.values(), strict=True), key=repr),
+                i.intake,
+            ]
         )
         for i in intervals
     ]

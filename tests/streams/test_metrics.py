@@ -56,6 +56,7 @@ BOUNDS = {
     "detector": {"orders"},
     "measure": {"number", "revenue", JOINT},
     "direction": set(get_args(Direction)),
+    "column": {"product", "revenue"},
     "model": {*MODELS, "joint", "levels"},
     "rule": {"page"},
     "verdict": {*get_args(Saying), "undone"},
@@ -66,7 +67,7 @@ BOUNDS = {
     "table": {"fold-shop", "score", "group"},
 }
 #: Units of Prometheus, and things that are counted.
-UNITS = ("seconds", "bytes", "score", "records", "active", "learning", "waiting", "open")
+UNITS = ("seconds", "bytes", "score", "records", "active", "learning", "waiting", "open", "ratio", "stopped")
 
 
 def defined() -> list[Metric]:

@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient
 
 from streams.errors import TopicError
 from streams.settings import Settings
-from streams.topics import create, describe, internal_topics
+from streams.topics import create, describe, internal_topics, source_topics
 
 DAY = timedelta(days=1) // timedelta(milliseconds=1)
 
@@ -21,6 +21,7 @@ def test_internal_topics_keep_what_the_hops_replay() -> None:
         "x.scores",
         "x.groups",
         "x.alerts",
+        "x.quality",
         "x.dead-letters",
         "x.feedback",
         "x.cursors",
@@ -37,6 +38,7 @@ def test_internal_topics_keep_what_the_hops_replay() -> None:
         "x.scores": 90,
         "x.groups": 90,
         "x.alerts": 90,
+        "x.quality": 90,
         "x.dead-letters": 14,
     }
 
@@ -45,8 +47,15 @@ def test_each_shard_of_a_detector_has_a_partition() -> None:
     def partitions(shards: int) -> list[int]:
         return [topic.partitions for topic in internal_topics(Settings(partitions=6), shards)]
 
-    assert partitions(3) == [6] * 7
-    assert partitions(16) == [16, 6, 6, 6, 6, 6, 6]
+    assert partitions(3) == [6] * 8
+    assert partitions(16) == [16, 6, 6, 6, 6, 6, 6, 6]
+
+
+def test_a_source_may_read_the_quality_of_data_and_nothing_else_of_ours() -> None:
+    settings = Settings(prefix="x")
+    assert [topic.name for topic in source_topics(settings, ["clicks", "x.quality"])] == ["clicks"]
+    with pytest.raises(TopicError, match=r"topic 'x\.scores' is for results"):
+        source_topics(settings, ["x.quality", "x.scores"])
 
 
 @pytest.mark.kafka
