@@ -13,7 +13,7 @@ import numpy as np
 
 from detectors.clock import Judged
 from detectors.config import Detector
-from detectors.folding import DetectorFold, DetectorFoldState
+from detectors.detector_fold import DetectorFold, DetectorFoldState
 from detectors.intake import Lack
 from detectors.intervals import MILLISECOND
 from detectors.loop import Cell

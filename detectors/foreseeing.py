@@ -7,7 +7,7 @@ what is told of closed intervals. It depends on how often the source partitions 
 from __future__ import annotations
 
 from detectors.closing import Closer
-from detectors.folding import LOOKS
+from detectors.detector_fold import LOOKS
 from detectors.intervals import MILLISECOND
 from detectors.records import IntervalScores
 from detectors.scorer import Scorer

@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry
 
 from detectors.config import Config, Detector
 from detectors.crawling import CrawledFold
-from detectors.folding import DetectorFoldState
+from detectors.detector_fold import DetectorFoldState
 from detectors.intervals import MILLISECOND, Intervals
 from detectors.records import utc
 from streams import cursors

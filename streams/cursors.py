@@ -11,7 +11,7 @@ from collections.abc import Collection
 import msgspec
 
 from detectors import state
-from detectors.folding import DetectorFoldState
+from detectors.detector_fold import DetectorFoldState
 from detectors.state import StateError
 from streams.clients import reader
 from streams.errors import TopicError

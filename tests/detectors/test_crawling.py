@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from detectors.closing import Closer
 from detectors.config import Config
 from detectors.crawling import CrawledFold
-from detectors.folding import DetectorFoldState
+from detectors.detector_fold import DetectorFoldState
 from detectors.loading import parse
 from detectors.records import Event, Interval, Partial, Watermark, event_type
 

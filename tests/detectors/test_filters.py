@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from detectors.aggregation import Count
 from detectors.config import Matcher, Where, as_list
+from detectors.detector_fold import OpenInterval
 from detectors.filters import matches_dimensions
-from detectors.folding import OpenInterval
 from detectors.loop import Loop
 from detectors.places import named, text
 from detectors.records import Event, Value, event_type

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors import folding, state
+from detectors import detector_fold, state
 from detectors.clock import JUMP_AFTER, Refused
 from detectors.config import AlertRule, Config, Measure
-from detectors.folding import BLOCK_BYTES, Fold, FoldState
+from detectors.detector_fold import BLOCK_BYTES
+from detectors.folding import Fold, FoldState
 from detectors.places import text
 from detectors.records import Event, Partial, Watermark, event_type
 from tests.detectors.builders import MINUTE, ORDERS, Click, config, detector, event, fold, ms
@@ -137,7 +138,7 @@ def test_an_interval_of_filtered_events_is_told_empty() -> None:
 
 
 def test_a_partial_of_many_places_comes_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folding, "BLOCK_BYTES", 20)
+    monkeypatch.setattr(detector_fold, "BLOCK_BYTES", 20)
     shop = fold(config(detector(dimensions=("platform",))))
     send(shop, [event("12:00", platform=name) for name in ("web", "app", "tv", "web")])
     send(shop, [event("12:01")])

@@ -104,7 +104,7 @@ def test_topics_lists_what_is_missing_and_creates_it(configuration: Path, settin
     runner = CliRunner(env={"LOOKALIVE_BOOTSTRAP": settings.bootstrap, "LOOKALIVE_PREFIX": settings.prefix})
     arguments = ["topics", "-c", str(configuration)]
     missing = runner.invoke(main, arguments)
-    assert (missing.exit_code, missing.stdout.count("missing")) == (1, 8)
+    assert (missing.exit_code, missing.stdout.count("missing")) == (1, 9)
     created = runner.invoke(main, [*arguments, "--create", "--json"])
     states = [json.loads(line) for line in created.stdout.splitlines()]
     assert created.exit_code == 0
