@@ -17,12 +17,16 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 
+import msgspec
 from msgspec import Meta
 
-from detectors.config import Aggregation, ConfigError, Measure
+from detectors.config import Aggregation, ConfigError, Detector, Measure
+from detectors.heavy_hitters import SpaceSaving
 from detectors.records import Value
 from detectors.sketches import HyperLogLog, LogBuckets
 
+#: Values of evidence that are kept at a place: none is missed that weighs more than a twentieth there.
+KEPT = 20
 #: Steps that sums may be kept in; finer ones are below the noise of a float, since no value is beyond 1e15.
 FINEST, COARSEST = 1e-12, 1e12
 #: What fits the wire as a number; larger sums travel as text.
@@ -88,6 +92,23 @@ class Aggregator(Protocol[A]):
         """The aggregated number; NaN where no event leaves nothing to say."""
 
 
+def columns(detector: Detector) -> list[tuple[Measure, Aggregator[Any]]]:
+    """What a detector has an accumulator of: each additive measure, then the evidence of each, by field."""
+    return [
+        *((measure, aggregator(measure, detector.interval)) for measure in detector.additive),
+        *((evidence, Heaviest()) for evidence in evidences(detector)),
+    ]
+
+
+def evidences(detector: Detector) -> list[Measure]:
+    """The evidence of additive measures, each as if it were a measure of its field."""
+    return [
+        msgspec.structs.replace(measure, field=field, aggregation=None)
+        for measure in detector.additive
+        for field in measure.evidence
+    ]
+
+
 def aggregator(measure: Measure, interval: timedelta) -> Aggregator[Any]:
     """The Aggregator of a measure that is aggregated from events of intervals of this length."""
     if measure.aggregation is None:
@@ -122,7 +143,7 @@ class Count:
 
 
 class Rate(Count):
-    """How many events a second of the interval."""
+    """How many events a second of the interval; or the sum of a field a second, where one is given."""
 
     def __init__(self, interval: timedelta) -> None:
         self._seconds = interval / timedelta(seconds=1)
@@ -200,6 +221,17 @@ class Sum(InSteps):
 
     def value(self, accumulator: float) -> float:
         return self.number(int(accumulator))
+
+
+class RateOf(Sum):
+    """The sum a second of the interval."""
+
+    def __init__(self, measure: str, scale: float, interval: timedelta) -> None:
+        super().__init__(measure, scale)
+        self._seconds = interval / timedelta(seconds=1)
+
+    def value(self, accumulator: float) -> float:
+        return super().value(accumulator) / self._seconds
 
 
 class Mean(InSteps):
@@ -339,10 +371,47 @@ class Quantile:
         return accumulator.quantile(self._share)
 
 
+#: Heaviest on the wire: how many events, and of each value that is kept its weight and error.
+Tally = tuple[int, list[tuple[str, int, int]]]
+
+
+class Heaviest:
+    """The values that come most often, and of how many events: no number, but where a number comes from."""
+
+    column: ClassVar[Any] = list[Tally]
+    adding = ("tally = {cell}", "tally[0] += 1", "tally[1].add(text(value))")
+
+    def start(self) -> list[Any]:
+        return [0, SpaceSaving[str](KEPT)]
+
+    def of(self, many: Many) -> list[Any]:
+        # Events that were counted elsewhere are told apart by no more than what is measured.
+        return self.start()
+
+    def merge(self, accumulator: list[Any], other: list[Any]) -> list[Any]:
+        accumulator[0] += other[0]
+        accumulator[1].update(other[1])
+        return accumulator
+
+    def pack(self, accumulator: list[Any]) -> object:
+        return accumulator[0], accumulator[1].save()
+
+    def unpack(self, wire: object) -> list[Any]:
+        events, kept = cast(Tally, wire)
+        sketch = SpaceSaving[str](KEPT)
+        sketch.load(kept)
+        return [events, sketch]
+
+    def value(self, accumulator: list[Any]) -> float:
+        return math.nan
+
+
 #: Name in the configuration → how it is made.
 AGGREGATORS: dict[Aggregation, Callable[[Measure, timedelta], Aggregator[Any]]] = {
     "count": lambda measure, interval: Count(),
-    "rate": lambda measure, interval: Rate(interval),
+    "rate": lambda measure, interval: (
+        Rate(interval) if measure.field is None else RateOf(measure.name, measure.scale, interval)
+    ),
     "sum": lambda measure, interval: Sum(measure.name, measure.scale),
     "mean": lambda measure, interval: Mean(measure.name, measure.scale),
     "min": lambda measure, interval: Min(),

@@ -15,7 +15,13 @@ from detectors.members import first_of_each
 from detectors.records import Alert, Anomaly, AnomalyGroup, Ending
 from detectors.rules import Rule
 from detectors.snoozing import Snoozes
-from detectors.words import anomaly_in_words, duration_in_words, elements_in_words
+from detectors.words import (
+    anomaly_in_words,
+    duration_in_words,
+    elements_in_words,
+    evidence_in_words,
+    mostly_in_words,
+)
 
 #: A group is told of again when its severity has grown by this much, or it has twice the members.
 WORSE_BY = 10.0
@@ -165,7 +171,7 @@ class Alerter:
             members=list(members[:NAMED_MEMBERS]),
             members_total=total,
             leaves=self._leaves(members[NAMED_MEMBERS:]),
-            why=(*first.why, rule.why(members)),
+            why=(*first.why, *map(evidence_in_words, first.evidence), rule.why(members)),
             localised=group.localised,
             elements=group.elements,
             share=group.share,
@@ -244,6 +250,8 @@ def _summary(group: AnomalyGroup, members: Sequence[Anomaly], total: int) -> str
     said = anomaly_in_words(first) + (f"; {total - 1} more series with it" if total > 1 else "")
     if group.localised and group.elements != [first.dimensions]:
         said += f"; {elements_in_words(group.elements, group.share)}"
+    if mostly := mostly_in_words(first.evidence):
+        said += f"; {mostly}"
     cause = group.relations[0] if group.relations else None
     if cause is not None and cause.role == "cause" and cause.measure != first.measure:
         said += f"; it began with {cause.measure}"

@@ -19,7 +19,7 @@ _COLUMNS = (
     "measures", "places", "value", "expected", "lower", "upper", "scale", "severity", "confidence", "phase",
 )  # fmt: skip
 #: What only some rows have.
-_SPARSE = ("held_by", "why", "off", "relief", "level_changes")
+_SPARSE = ("held_by", "why", "off", "relief", "level_changes", "evidence")
 _encode = msgspec.json.Encoder().encode
 
 T = TypeVar("T")
@@ -66,6 +66,8 @@ def _cuts(scores: IntervalScores, largest: int) -> Iterator[slice]:
         row_bytes = ROW_BYTES + len(measure) + place_bytes
         if row in scores.why:
             row_bytes += len(_encode(scores.why[row])) + 16
+        if row in scores.evidence:
+            row_bytes += len(_encode(scores.evidence[row])) + 16
         size += row_bytes
         if size > largest and row > first:
             yield slice(first, row)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from detectors.aggregation import aggregator
+from detectors.aggregation import columns
 from detectors.config import Detector
 from detectors.intake import together
 from detectors.intervals import MILLISECOND, Intervals
@@ -96,7 +96,7 @@ class Closer:
         self._intervals = Intervals(detector.interval, detector.timezone)
         self._merger = Merger(detector)
         #: The types of the columns of a Partial.
-        self._columns = [aggregator(measure, detector.interval).column for measure in detector.additive]
+        self._columns = [aggregate.column for _, aggregate in columns(detector)]
 
     def add(self, record: Partial | Watermark | LiveFrom) -> Iterator[Interval]:
         """Take in a record; yields the intervals that it closes, in order, empty ones included.
@@ -143,9 +143,10 @@ class Closer:
 
     def _check(self, partial: Partial) -> None:
         rows, additive = len(partial.places), len(self.detector.additive)
+        asked = len(self._columns)
         lengths = {len(partial.volumes), *map(len, partial.columns)}
-        if lengths != {rows} or len(partial.columns) != additive:
-            message = f"a Partial of {rows} places needs as many volumes, and {additive} columns as long"
+        if lengths != {rows} or len(partial.columns) != asked:
+            message = f"a Partial of {rows} places needs as many volumes, and {asked} columns as long"
             raise BadPartial(message)
         try:
             for column, kind in zip(partial.columns, self._columns, strict=True):

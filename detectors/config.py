@@ -29,7 +29,7 @@ Limit = Annotated[float, Meta(ge=-1e15, le=1e15)]
 Sensitivity = Annotated[float, Meta(ge=0.0001, le=10_000)]
 Breach = Annotated[int, Meta(ge=1, le=100)]
 
-#: Aggregations that read no field of the event.
+#: Aggregations that count events, and so read no field of them; `rate` may read one, and then sums it up.
 NEEDS_NO_FIELD = frozenset({"count", "rate"})
 #: Aggregations of which an interval without events says zero; the others then say nothing.
 ZERO_WITHOUT_EVENTS = frozenset({"count", "sum", "distinct", "rate"})
@@ -67,11 +67,14 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: Name
     aggregation: Aggregation | None = None
-    #: The field that is aggregated; `count` and `rate` need none.
+    #: The field that is aggregated; `count` has none, and `rate` needs none.
     field: FieldName | None = None
     where: Where = {}
     #: Numerator and denominator: names of two other measures.
     ratio: tuple[str, str] | None = None
+    #: Fields whose heaviest values among its events are told with an anomaly, such as the addresses that they
+    #: came from: who did it. They make no series.
+    evidence: tuple[FieldName, ...] = ()
     #: The smallest step of a sum or mean; sums are kept exact in whole steps.
     scale: Annotated[float, Meta(ge=1e-12, le=1e12)] = 0.0001
     #: What an interval without a value means: `zero`, or the `previous` value; or there is none, and it is
@@ -252,9 +255,11 @@ class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
         How numbers are judged is not in it, and can be changed without a gap.
         """
+        evidence = [measure.evidence for measure in self.measures]
         return digest(
             self.name, self.source, self.interval, self.lateness, self.timezone, self.dimensions, self.where,
             self.levels, self.max_series, self.shards, [measure.measured for measure in self.measures],
+            *([evidence] if any(evidence) else []),
         )  # fmt: skip
 
 
@@ -340,7 +345,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             for name in (*detector.dimensions, *detector.where):
                 fields.setdefault(name, "any")
             for measure in detector.additive:
-                for name in measure.where:
+                for name in (*measure.where, *measure.evidence):
                     fields.setdefault(name, "any")
                 if measure.field is not None:
                     kind: FieldKind = "any" if measure.aggregation == "distinct" else "number"

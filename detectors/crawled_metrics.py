@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from detectors.config import NEEDS_NO_FIELD, Detector
+from detectors.config import Detector
 from detectors.sources import AnySource, CloudWatch, Prometheus
 
 MINUTE = timedelta(minutes=1)
@@ -56,7 +56,7 @@ def contradictions(source: AnySource | None, detector: Detector) -> Iterator[str
     for field in sorted({field for field in numbers if numbers.count(field) > 1}):
         yield f"{where} gives two fields called {field!r}: leave out one of them"
     for measure in detector.additive:
-        if measure.aggregation in {*NEEDS_NO_FIELD, "distinct"} or measure.field is None:
+        if measure.aggregation == "distinct" or measure.field is None:
             continue
         if measure.field not in numbers:
             known = ", ".join(sorted(numbers))

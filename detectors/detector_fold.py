@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.aggregation import aggregator
+from detectors.aggregation import columns
 from detectors.clock import LONG_AGO, Judged
 from detectors.config import Detector
 from detectors.intake import Lack, Taken
@@ -92,8 +92,9 @@ class DetectorFold:
         self._partitions = partitions
         self._lateness = detector.lateness // MILLISECOND
         self._intervals = Intervals(detector.interval, detector.timezone)
-        self._aggregators = [aggregator(m, detector.interval) for m in detector.additive]
-        self._loop = Loop(detector, self._aggregators)
+        measures = columns(detector)
+        self._aggregators = [aggregate for _, aggregate in measures]
+        self._loop = Loop(detector, measures)
         self._roll_ups = [roller(kept) for kept in detector.subsets]
         self._open: dict[int, OpenInterval] = {}
         self._latest = LONG_AGO
@@ -176,13 +177,14 @@ class DetectorFold:
     ) -> None:
         """Add events of one leaf and interval, counted elsewhere; no cell: the filter leaves them out.
 
-        `lacks` says what they lack, by additive measure.
+        `lacks` says what they lack, by additive measure. A cell that comes from elsewhere has no evidence.
         """
         interval = self._enter(time)
         interval.events += events
         if cell is None:
             self.filtered += events
             return
+        cell = [*cell, *(a.start() for a in self._aggregators[len(cell) - 1 :])]
         place: Place = tuple(map(text, leaf))
         if place in interval.cells or self.leaves.admits(place):
             into = [place]
@@ -251,14 +253,14 @@ class DetectorFold:
         for shard, mine in enumerate(rows):
             places = [place for place, _ in mine]
             volumes = [cell[0] for _, cell in mine]
-            columns = [[a.pack(cell[i]) for _, cell in mine] for i, a in enumerate(self._aggregators, 1)]
-            for block, cut in enumerate(_cuts(places, columns, slice(0, len(places)))):
+            packed = [[a.pack(cell[i]) for _, cell in mine] for i, a in enumerate(self._aggregators, 1)]
+            for block, cut in enumerate(_cuts(places, packed, slice(0, len(places)))):
                 intake = None
                 if shard == block == 0:
                     intake = interval.taken.intake(interval.cells, self._loop.counters_of, dimensions)
                 yield Partial(
                     self.name, self._fingerprint, self._partition, shard, block, interval.start, interval.end,
-                    interval.events, places[cut], volumes[cut], [column[cut] for column in columns],
+                    interval.events, places[cut], volumes[cut], [column[cut] for column in packed],
                     interval.first, intake,
                 )  # fmt: skip
 

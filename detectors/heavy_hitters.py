@@ -90,6 +90,25 @@ class SpaceSaving(Generic[K]):
         """The keys that are kept, heaviest first; of equal weights the one that was taken up first."""
         return sorted(self.save(), key=lambda hitter: -hitter.weight)
 
+    def update(self, other: SpaceSaving[K]) -> None:
+        """Take in what another has kept, with the error that both have together.
+
+        What one of them does not keep may have come there as often as the lightest that it does: Agarwal,
+        Cormode, Huang, Phillips, Wei and Yi, "Mergeable summaries" (2012).
+        """
+        mine, theirs = self._at_most(), other._at_most()
+        merged = {key: (entry.weight + theirs, entry.error + theirs) for key, entry in self._entries.items()}
+        for key, entry in other._entries.items():
+            known = self._entries.get(key)
+            weight, error = (mine, mine) if known is None else (known.weight, known.error)
+            merged[key] = weight + entry.weight, error + entry.error
+        kept = sorted(merged.items(), key=lambda pair: -pair[1][0])[: self.capacity]
+        self.load([(key, weight, error) for key, (weight, error) in kept])
+
+    def _at_most(self) -> int:
+        """What a key may weigh that is not kept."""
+        return self._lightest()[0] if len(self._entries) >= self.capacity else 0
+
     def discard(self, keys: Collection[K]) -> None:
         """Drop keys; costs as much for one as for many."""
         self.load([hitter for hitter in self.save() if hitter.key not in keys])

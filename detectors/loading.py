@@ -297,8 +297,10 @@ def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[s
                 yield f"{where}: ratio of unknown measure {name!r}; {_known(additive)}"
         if measure.field is not None or measure.where:
             yield f"{where}: a ratio has no field and no where of its own; its two measures have"
-    elif measure.aggregation in NEEDS_NO_FIELD and measure.field is not None:
-        yield f"{where}: {measure.aggregation} reads no field; leave out field = {measure.field!r}"
+        if measure.evidence:
+            yield f"{where}: evidence is of events: give it to {measure.ratio[0]!r}, which tells it of both"
+    elif measure.aggregation == "count" and measure.field is not None:
+        yield f"{where}: count reads no field; leave out field = {measure.field!r}"
     elif measure.aggregation not in NEEDS_NO_FIELD and measure.field is None:
         yield f'{where}: {measure.aggregation} needs a field, such as field = "amount"'
     limits = measure.lower, measure.upper
@@ -306,6 +308,7 @@ def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[s
         yield f'{where}: lower and upper go with model = "static", which needs one of them or both'
     elif measure.lower is not None and measure.upper is not None and measure.lower >= measure.upper:
         yield f"{where}: lower must be less than upper"
+    yield from (f"{where}: {problem}" for problem in _repeated("evidence", measure.evidence))
     breaches, intervals = measure.breaches
     if breaches > intervals:
         yield f"{where}: breaches: {breaches} of {intervals} intervals cannot be off"

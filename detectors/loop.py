@@ -43,13 +43,13 @@ Meet = Callable[[Any, Place, Event], Cell | None]
 class Loop:
     """Adds the events of a detector to cells."""
 
-    def __init__(self, detector: Detector, aggregators: Sequence[Aggregator[Any]]) -> None:
+    def __init__(self, detector: Detector, measures: Sequence[tuple[Measure, Aggregator[Any]]]) -> None:
+        """`measures` are those that the detector has an accumulator of: see `aggregation.columns`."""
         self._objects: dict[str, Any] = {"text": text, "exactly": exactly}
-        measures = list(zip(detector.additive, aggregators, strict=True))
         #: How many counters there are, and by additive measure which are its own; None if it reads no field.
         self.counters = 0
-        self.counters_of: list[Counters | None] = [None] * len(measures)
-        self._number_counters([measure for measure, _ in measures])
+        self.counters_of: list[Counters | None] = [None] * len(detector.additive)
+        self._number_counters(detector.additive)
         made = self._compile([*self._add_all(detector, measures), *self._add_one(measures)])
         #: (events, enter, meet) → how many the detector's own filter left out.
         self.add_all: Callable[[Iterable[Event], Enter, Meet], int] = made["add_all"]
@@ -121,14 +121,15 @@ class Loop:
         """Measures of the same condition, field or step share what is done for it."""
         yield "cell[0] += 1"
         slots = {id(measure): slot for slot, (measure, _) in enumerate(measures, 1)}
-        counters = {id(m): c for (m, _), c in zip(measures, self.counters_of, strict=True)}
+        # Evidence, which comes last, has none of its own.
+        counters = {id(m): c for (m, _), c in zip(measures, self.counters_of, strict=False)}
         for alike in _grouped(measures, lambda pair: msgspec.json.encode(pair[0].where)):
             where, depth = alike[0][0].where, 0
             if where:
                 yield from self._texts(where, read)
                 yield f"if {self._condition(where)}:"
                 depth = 4
-                asked = {c.asked for measure, _ in alike if (c := counters[id(measure)]) is not None}
+                asked = {c.asked for measure, _ in alike if (c := counters.get(id(measure))) is not None}
                 yield from (f"    count_{n} += 1" for n in asked)
             for of_field in _grouped(alike, lambda pair: pair[0].field):
                 inner, field = depth, of_field[0][0].field
@@ -143,7 +144,7 @@ class Loop:
                         cell = f"cell[{slots[id(measure)]}]"
                         for line in aggregate.adding:
                             yield " " * inner + line.format(cell=cell, factor=factor, exact=EXACT)
-                if (counted := counters[id(of_field[0][0])]) is not None:
+                if (counted := counters.get(id(of_field[0][0]))) is not None:
                     yield " " * depth + "else:"
                     yield " " * depth + f"    count_{counted.without} += 1"
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from detectors.aggregation import Aggregator, aggregator
+from detectors.aggregation import Aggregator, columns
 from detectors.config import Detector
 from detectors.intake import together
 from detectors.records import Interval, Partial, Place
@@ -26,7 +26,7 @@ class Merger:
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
-        self._aggregators = [aggregator(m, detector.interval) for m in detector.additive]
+        self._columns = columns(detector)
 
     def merge(self, start: int, end: int, partials: Sequence[Partial]) -> Interval:
         """The interval that they make together: one Partial of each block of each partition."""
@@ -39,12 +39,14 @@ class Merger:
             for row, volume in zip(taken, partial.volumes, strict=True):
                 volumes[row] += volume
         values: dict[str, list[float]] = {}
-        for m, (measure, aggregate) in enumerate(
-            zip(self._detector.additive, self._aggregators, strict=True)
-        ):
+        evidence: dict[str, dict[str, list[Any]]] = {}
+        for m, (measure, aggregate) in enumerate(self._columns):
             merged = _merged(aggregate, len(known), rows, [partial.columns[m] for partial in partials])
-            value = aggregate.value
-            values[measure.name] = [value(merged[row]) for row in order]
+            if measure.aggregation is None:
+                heaviest = evidence.setdefault(measure.name, {})
+                heaviest[str(measure.field)] = [aggregate.pack(merged[row]) for row in order]
+            else:
+                values[measure.name] = [aggregate.value(merged[row]) for row in order]
         for measure in self._detector.measures:
             if measure.ratio is not None:
                 numerator, denominator = (values[name] for name in measure.ratio)
@@ -55,7 +57,7 @@ class Merger:
         intake = together(partial.intake for partial in partials)
         return Interval(
             self._detector.name, start, end, events, places, [volumes[row] for row in order], values, first,
-            intake,
+            intake, evidence,
         )  # fmt: skip
 
 

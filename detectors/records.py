@@ -171,6 +171,19 @@ class Interval(msgspec.Struct, frozen=True):
     first: int | None = None
     #: Of all partitions, for the first shard.
     intake: Intake | None = None
+    #: Measure → field → for each place how many events have it, and the heaviest of its values: how many have
+    #: each at most, and by how many that may be too many.
+    evidence: dict[str, dict[str, list[tuple[int, list[tuple[str, int, int]]]]]] = {}
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """Where a number comes from: the values of a field that weigh most among the events of a measure."""
+
+    field: str
+    #: Events of the measure that have the field.
+    events: int
+    #: Value → how many of them have it at least, the most first.
+    values: dict[str, int]
 
 
 class DataQuality(msgspec.Struct, frozen=True):
@@ -244,6 +257,8 @@ class IntervalScores(msgspec.Struct, frozen=True):
     relief: dict[int, float] = {}
     #: Of rows that are surprising since their level has changed.
     level_changes: dict[int, LevelChange] = {}
+    #: Of surprising rows alone: where their values come from.
+    evidence: dict[int, tuple[Evidence, ...]] = {}
     #: The interval is still open: what is impossible already, and there may be more.
     provisional: bool = False
     #: Of the first shard, which does not know of the series of the others.
@@ -260,7 +275,7 @@ class IntervalScores(msgspec.Struct, frozen=True):
             self.value[row], self.expected[row], self.lower[row], self.upper[row], self.scale[row],
             self.severity[row], self.confidence[row], self.phase[row],
             self.stopped, self.held_by.get(row), self.why.get(row, ()), self.relief.get(row, 0.0),
-            self.level_changes.get(row),
+            self.level_changes.get(row), self.evidence.get(row, ()),
         )  # fmt: skip
 
 
@@ -285,6 +300,7 @@ class Score(msgspec.Struct, frozen=True):
     why: tuple[str, ...] = ()
     relief: float = 0.0
     level_change: LevelChange | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Anomaly(msgspec.Struct, frozen=True):
@@ -306,6 +322,8 @@ class Anomaly(msgspec.Struct, frozen=True):
     relief: float = 0.0
     #: It is no single value that is surprising, but that the level has changed.
     level_change: LevelChange | None = None
+    #: Where that came from, by field.
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Contribution(msgspec.Struct, frozen=True):

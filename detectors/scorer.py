@@ -18,6 +18,7 @@ from detectors.bars import FLOOR
 from detectors.blocks import Block, BlockState, Table
 from detectors.chunks import selected
 from detectors.config import GROWING, Calendars, Detector, Measure, digest
+from detectors.evidence import evidence
 from detectors.explaining import STOPPED, TOGETHER, explained
 from detectors.feedback import Feedback, Verdict
 from detectors.holding import Holds
@@ -256,6 +257,15 @@ class Scorer:
             held_by=held_by,
             off=sides(told.lasting),
             level_changes=level_changes,
+            evidence=evidence(
+                self.detector,
+                interval,
+                (
+                    (n, measures[n % len(measures)], places[n // len(measures)])
+                    for n in surprising
+                    if n < told.value.size
+                ),
+            ),
             why={
                 n: explained(
                     rarity_in_words(severities[n], self.detector.interval),

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from detectors.bars import HIGHEST
 from detectors.config import Fill, Measure
-from detectors.records import Anomaly, Part
+from detectors.records import Anomaly, Evidence, Part
 from detectors.severity import DECADE, ONCE_A_WEEK
 
 #: Dimensions that people say with a preposition; any other is named.
@@ -100,6 +100,31 @@ def elements_in_words(elements: Sequence[Mapping[str, str]], share: float | None
     more = f" and at {len(elements) - 3} more places" if len(elements) > 3 else ""
     of = "" if share is None else f" ({100 * share:.0f} % of the change)"
     return f"{where}{more}{of}"
+
+
+def evidence_in_words(evidence: Evidence) -> str:
+    """Where a number comes from, by one field.
+
+    >>> evidence_in_words(Evidence("client_ip", 160, {"203.0.113.9": 150, "::1": 1}))
+    'by client_ip: 203.0.113.9 94 %, ::1 1 %'
+    """
+    shares = (f"{plain(value)} {100 * n / evidence.events:.0f} %" for value, n in evidence.values.items())
+    return f"by {evidence.field}: {', '.join(shares)}"
+
+
+def mostly_in_words(evidences: Sequence[Evidence]) -> str:
+    """What most of a number comes from, by each field with one value that is most of it; empty if none is.
+
+    >>> mostly_in_words([Evidence("client_ip", 160, {"203.0.113.9": 150}), Evidence("uri", 160, {"/": 12})])
+    'mostly client_ip 203.0.113.9 (94 %)'
+    """
+    first = [(evidence, *next(iter(evidence.values.items()))) for evidence in evidences]
+    most = [
+        f"{of.field} {plain(value)} ({100 * n / of.events:.0f} %)"
+        for of, value, n in first
+        if n * 2 > of.events
+    ]
+    return f"mostly {', '.join(most)}" if most else ""
 
 
 def part_in_words(part: Part) -> str:

@@ -25,7 +25,6 @@ from msgspec import Meta
 from detectors import config
 from detectors.aggregation import AGGREGATORS
 from detectors.config import (
-    NEEDS_NO_FIELD,
     AlertRule,
     Calendar,
     CalendarFile,
@@ -178,7 +177,7 @@ def _aggregations() -> str:
     rows = []
     for name, make in AGGREGATORS.items():
         measure = Measure(name="any", aggregation=name)
-        needs = "none" if name in NEEDS_NO_FIELD else "any" if name == "distinct" else "a number"
+        needs = {"count": "none", "rate": "none, or a number", "distinct": "any"}.get(name, "a number")
         said = _summary(type(make(measure, timedelta(minutes=1)))).replace("this share", f"{name[1:]} %")
         rows.append((f"`{name}`", said, needs, f"`{measure.fill}`"))
     return _table(("aggregation", "what it is", "field", "`missing` by default"), rows)

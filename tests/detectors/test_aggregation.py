@@ -23,7 +23,8 @@ every = pytest.mark.parametrize("name", NAMES)
 
 
 def of(name: Any, scale: float = 0.0001) -> Aggregator[Any]:
-    return aggregator(Measure("m", aggregation=name, field="amount", scale=scale), MINUTE)
+    field = "amount" if name not in {"count", "rate"} else None
+    return aggregator(Measure("m", aggregation=name, field=field, scale=scale), MINUTE)
 
 
 def all_of(how: Aggregator[Any], values: list[Any]) -> Any:

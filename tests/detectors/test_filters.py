@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.aggregation import Count
+from detectors.aggregation import columns
 from detectors.config import Matcher, Where, as_list
 from detectors.detector_fold import OpenInterval
 from detectors.filters import matches_dimensions
@@ -34,7 +34,8 @@ def where(toml: dict[str, Any]) -> Where:
 
 def matches_event(asked: Where) -> Callable[[Event], bool]:
     """Whether the loop of a detector with this filter lets an event through."""
-    loop = Loop(detector(where=asked), [Count()])
+    asking = detector(where=asked)
+    loop = Loop(asking, columns(asking))
 
     def matches(event: Event) -> bool:
         return not loop.add_all([event], lambda time: OpenInterval(time, time + 1, 0, {}), lambda *_: [0, 0])
