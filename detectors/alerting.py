@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from detectors.advising import Adviser
 from detectors.bars import Bars
 from detectors.config import AlertRule, Detector
 from detectors.feedback import Snooze
@@ -20,6 +21,7 @@ from detectors.words import (
     duration_in_words,
     elements_in_words,
     evidence_in_words,
+    level_of,
     mostly_in_words,
 )
 
@@ -60,6 +62,7 @@ class Alerter:
     def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
         bars = Bars(detector, rules)
         self._rules = [Rule(rule, detector, bars) for rule in rules]
+        self._adviser = Adviser(detector)
         self._interval = detector.interval
         self._dimensions = len(detector.dimensions)
         #: Names of the rules, and of those that are gone since.
@@ -180,6 +183,9 @@ class Alerter:
             contributions=group.contributions,
             relations=group.relations,
             totals=group.totals,
+            level=level_of(max(member.severity for member in members)),
+            shape=group.shape,
+            advice=self._adviser.on(members, group.elements),
         )
 
     def _revision(self, group: AnomalyGroup) -> int:
@@ -280,9 +286,14 @@ def _is_news(now: Alert, told: Told) -> bool:
 def _closed(last: Alert, group: AnomalyGroup) -> Alert:
     reason = group.reason or "over"
     lasted = duration_in_words(group.end - group.start)
-    alert = _ended(last, group.end, reason, f"{_ENDED[reason]} after {lasted}: {last.summary}")
+    went = f", a {group.shape}" if group.shape is not None else ""
+    alert = _ended(last, group.end, reason, f"{_ENDED[reason]} after {lasted}{went}: {last.summary}")
     return msgspec.structs.replace(
-        alert, totals=group.totals, merged_into=group.merged_into, peak=group.primary.severity
+        alert,
+        shape=group.shape,
+        totals=group.totals,
+        merged_into=group.merged_into,
+        peak=group.primary.severity,
     )
 
 

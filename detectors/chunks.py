@@ -19,7 +19,7 @@ _COLUMNS = (
     "measures", "places", "value", "expected", "lower", "upper", "scale", "severity", "confidence", "phase",
 )  # fmt: skip
 #: What only some rows have.
-_SPARSE = ("held_by", "why", "off", "relief", "level_changes", "evidence")
+_SPARSE = ("held_by", "why", "off", "relief", "level_changes", "evidence", "lines")
 _encode = msgspec.json.Encoder().encode
 
 T = TypeVar("T")

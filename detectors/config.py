@@ -75,6 +75,8 @@ class Measure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: Fields whose heaviest values among its events are told with an anomaly, such as the addresses that they
     #: came from: who did it. They make no series.
     evidence: tuple[FieldName, ...] = ()
+    #: Name of another measure that is told beside it, and drawn as a line, such as how many CPUs there are.
+    line: str | None = None
     #: The smallest step of a sum or mean; sums are kept exact in whole steps.
     scale: Annotated[float, Meta(ge=1e-12, le=1e12)] = 0.0001
     #: What an interval without a value means: `zero`, or the `previous` value; or there is none, and it is
@@ -175,6 +177,19 @@ class Calendar(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 Calendars = Mapping[str, Calendar]
 
 
+class Advice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What people should do about an anomaly of this kind: it goes with the alert."""
+
+    #: In a sentence or two.
+    say: Annotated[str, Meta(min_length=1, max_length=500)]
+    #: Where to read on: an address.
+    runbook: Annotated[str, Meta(pattern=r"^https?://\S+$")] | None = None
+    #: Holds where these dimensions have these values, or most of the evidence has them.
+    where: Where = {}
+    #: Holds for anomalies of these measures; of all when empty.
+    measures: list[str] = []
+
+
 class LocalTime(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The time zone of some places."""
 
@@ -205,6 +220,8 @@ class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timezones: list[LocalTime] = []
     #: Names of the calendars that hold for its series.
     calendars: list[str] = []
+    #: What people should do about its anomalies; of one alert the first three that fit.
+    advice: list[Advice] = []
     #: Measures in the order in which one causes the next, such as views, carts, orders.
     funnel: list[str] = []
     #: Places whose series go beyond this many are not scored, and counted. While an interval is open,

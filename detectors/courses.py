@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -15,10 +16,14 @@ import numpy as np
 from detectors.config import ZERO_WITHOUT_EVENTS, Detector
 from detectors.leaf_scores import LeafScores, inside, relative
 from detectors.onset import UNKNOWN, Onset
-from detectors.records import Contribution, Place
+from detectors.records import Contribution, Place, Shape
 
 #: How a measure began is told by so many intervals: then its forecast gets used to it.
 FIRST = 3
+#: What is over after so many intervals was a burst.
+BURST = 2
+#: Intervals that tell how a measure went.
+LONGEST_PATH = 120
 #: Values of a dimension that are kept: of more, those that contribute most.
 MOST_VALUES = 200
 
@@ -39,6 +44,8 @@ class Course(msgspec.Struct):
     away: float = 0.0
     #: 0 to 1: how many of its leaves are in the group; of one leaf alone that says nothing.
     breadth: float = 0.0
+    #: How far off it was in each of its intervals, of the first so many.
+    path: list[float] = []
     #: Of each dimension, value → how much is missing or too much there.
     values: list[dict[str, float]] = []
 
@@ -46,6 +53,18 @@ class Course(msgspec.Struct):
     def shift(self) -> float:
         """How far off it is, as a share of what was expected."""
         return self.weighted / self.weight if self.weight else 0.0
+
+    def shape(self, *, over: bool) -> Shape | None:
+        """How it went; None while that is too early to say."""
+        sizes = [abs(away) for away in self.path]
+        if over and 0 < len(sizes) <= BURST:
+            return "burst"
+        if len(sizes) <= BURST:
+            return None
+        top = sizes.index(max(sizes))
+        rises = [b - a > 0 for a, b in pairwise(sizes[: top + 1])]
+        grew = top >= BURST and sizes[0] <= sizes[top] / 2 and sum(rises) >= 0.75 * len(rises)
+        return "slope" if grew else "jump"
 
     @property
     def clearness(self) -> float:
@@ -130,6 +149,8 @@ def _add(course: Course, leaves: LeafScores, of_all: int, *, adds_up: bool) -> N
         course.weight += weight
         course.weighted += weighted
         course.wobble = leaves.wobble
+    if len(course.path) < LONGEST_PATH:
+        course.path.append(round(float(away.sum()), 4))
     course.breadth = max(course.breadth, (len(leaves.places) - 1) / max(1, of_all - 1))
     if adds_up:
         course.away += float(away.sum())

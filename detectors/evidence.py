@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from detectors.aggregation import Tally
 from detectors.config import Detector
-from detectors.records import Evidence, Interval, Place
+from detectors.records import Evidence, Interval, Line, Place
 
 #: Values of a field that are told.
 TOLD = 5
@@ -31,6 +31,21 @@ def evidence(
         if place in at and (found := tuple(_told(fields, at[place]))):
             told[row] = found
     return told
+
+
+def lines(
+    detector: Detector, interval: Interval, series: Iterable[tuple[int, str, Place]]
+) -> dict[int, Line]:
+    """Row → what it is told beside, of the series whose measure asks for that."""
+    of = {measure.name: measure.line for measure in detector.measures if measure.line is not None}
+    if not of:
+        return {}
+    at = {place: n for n, place in enumerate(interval.places)}
+    return {
+        row: Line(of[measure], value)
+        for row, measure, place in series
+        if measure in of and place in at and (value := interval.values[of[measure]][at[place]]) == value
+    }
 
 
 def _told(fields: Mapping[str, Sequence[Tally]], place: int) -> Iterator[Evidence]:

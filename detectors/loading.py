@@ -281,10 +281,33 @@ def _bad_detector(detector: Detector, where: str) -> Iterator[str]:
             if name not in detector.dimensions:
                 yield f"{where}: level {level}: {name!r} is no dimension; {_known(detector.dimensions)}"
     measures = [measure.name for measure in detector.measures]
+    yield from _bad_advice(detector, measures, where)
     for name in detector.funnel:
         if name not in measures:
             yield f"{where}: funnel: no measure {name!r}; {_known(measures)}"
     yield from _bad_where(detector.where, where)
+
+
+def _bad_company(measure: Measure, detector: Detector, where: str) -> Iterator[str]:
+    """What does not fit of what is told with a measure."""
+    if measure.ratio is not None and measure.evidence:
+        yield f"{where}: evidence is of events: give it to {measure.ratio[0]!r}, which tells it of both"
+    yield from (f"{where}: {problem}" for problem in _repeated("evidence", measure.evidence))
+    others = [other.name for other in detector.measures if other.name != measure.name]
+    if measure.line is not None and measure.line not in others:
+        yield f"{where}: line: no other measure {measure.line!r}; {_known(others)}"
+
+
+def _bad_advice(detector: Detector, measures: Sequence[str], where: str) -> Iterator[str]:
+    evidence = {field for measure in detector.measures for field in measure.evidence}
+    for advice in detector.advice:
+        owner = f"{where}: advice {advice.say[:30]!r}"
+        for name in sorted(set(advice.measures) - set(measures)):
+            yield f"{owner}: no measure {name!r}; {_known(measures)}"
+        for field in sorted(set(advice.where) - {*detector.dimensions, *evidence}):
+            known = _known([*detector.dimensions, *evidence])
+            yield f"{owner}: where: {field!r} is no dimension and no evidence; {known}"
+        yield from _bad_where(advice.where, owner)
 
 
 def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[str]:
@@ -297,8 +320,6 @@ def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[s
                 yield f"{where}: ratio of unknown measure {name!r}; {_known(additive)}"
         if measure.field is not None or measure.where:
             yield f"{where}: a ratio has no field and no where of its own; its two measures have"
-        if measure.evidence:
-            yield f"{where}: evidence is of events: give it to {measure.ratio[0]!r}, which tells it of both"
     elif measure.aggregation == "count" and measure.field is not None:
         yield f"{where}: count reads no field; leave out field = {measure.field!r}"
     elif measure.aggregation not in NEEDS_NO_FIELD and measure.field is None:
@@ -308,7 +329,7 @@ def _bad_measure(measure: Measure, detector: Detector, where: str) -> Iterator[s
         yield f'{where}: lower and upper go with model = "static", which needs one of them or both'
     elif measure.lower is not None and measure.upper is not None and measure.lower >= measure.upper:
         yield f"{where}: lower must be less than upper"
-    yield from (f"{where}: {problem}" for problem in _repeated("evidence", measure.evidence))
+    yield from _bad_company(measure, detector, where)
     breaches, intervals = measure.breaches
     if breaches > intervals:
         yield f"{where}: breaches: {breaches} of {intervals} intervals cannot be off"

@@ -68,5 +68,5 @@ def anomaly_of(score: Score, dimensions: dict[str, str]) -> Anomaly:
     return Anomaly(
         score.measure, dimensions, score.interval_start, score.value, score.expected,
         score.lower, score.upper, score.severity, score.confidence, direction(score), score.why,
-        score.relief, score.level_change, score.evidence,
+        score.relief, score.level_change, score.evidence, score.line,
     )  # fmt: skip

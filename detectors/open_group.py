@@ -104,6 +104,7 @@ def record(
         breadth=round(breadth, 3),
         contributions=contributions(detector, courses, group.members),
         relations=relations(detector, group.courses, primary.measure, followed),
+        shape=courses[primary.measure].shape(over=status == "closed") if primary.measure in courses else None,
         totals={measure: round(course.away, 4) for measure, course in courses.items() if course.away},
     )
 

@@ -36,6 +36,12 @@ HeldBy = Literal["direction", "minimum_change", "minimum_volume", "missing", "ca
 #: to be one with another.
 Ending = Literal["over", "new_normal", "merged"]
 
+#: How an incident went: over at once, growing for a while, or there at once and lasting.
+Shape = Literal["burst", "slope", "jump"]
+
+#: A severity in one word.
+Level = Literal["HIGH", "MEDIUM", "LOW"]
+
 #: What a measure has to do with an incident.
 Role = Literal["cause", "effect", "related"]
 
@@ -185,6 +191,19 @@ class Evidence(msgspec.Struct, frozen=True):
     #: Value → how many of them have it at least, the most first.
     values: dict[str, int]
 
+    @property
+    def mostly(self) -> str | None:
+        """The value that more than half of the events have; None where there is none."""
+        value, events = next(iter(self.values.items()))
+        return value if 2 * events > self.events else None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What a number is told beside: another measure, and what that was."""
+
+    measure: str
+    value: float
+
 
 class DataQuality(msgspec.Struct, frozen=True):
     """How good what a detector was fed with in one interval is."""
@@ -259,6 +278,8 @@ class IntervalScores(msgspec.Struct, frozen=True):
     level_changes: dict[int, LevelChange] = {}
     #: Of surprising rows alone: where their values come from.
     evidence: dict[int, tuple[Evidence, ...]] = {}
+    #: And what they are told beside.
+    lines: dict[int, Line] = {}
     #: The interval is still open: what is impossible already, and there may be more.
     provisional: bool = False
     #: Of the first shard, which does not know of the series of the others.
@@ -275,7 +296,7 @@ class IntervalScores(msgspec.Struct, frozen=True):
             self.value[row], self.expected[row], self.lower[row], self.upper[row], self.scale[row],
             self.severity[row], self.confidence[row], self.phase[row],
             self.stopped, self.held_by.get(row), self.why.get(row, ()), self.relief.get(row, 0.0),
-            self.level_changes.get(row), self.evidence.get(row, ()),
+            self.level_changes.get(row), self.evidence.get(row, ()), self.lines.get(row),
         )  # fmt: skip
 
 
@@ -301,6 +322,7 @@ class Score(msgspec.Struct, frozen=True):
     relief: float = 0.0
     level_change: LevelChange | None = None
     evidence: tuple[Evidence, ...] = ()
+    line: Line | None = None
 
 
 class Anomaly(msgspec.Struct, frozen=True):
@@ -324,6 +346,7 @@ class Anomaly(msgspec.Struct, frozen=True):
     level_change: LevelChange | None = None
     #: Where that came from, by field.
     evidence: tuple[Evidence, ...] = ()
+    line: Line | None = None
 
 
 class Contribution(msgspec.Struct, frozen=True):
@@ -359,6 +382,13 @@ class Part(msgspec.Struct, frozen=True):
     #: 0 to 1: how much of the change of the measure is there, and how sure it is that it is off.
     share: float
     confidence: float
+
+
+class Recommendation(msgspec.Struct, frozen=True):
+    """What people should do, and where to read on."""
+
+    say: str
+    runbook: str | None = None
 
 
 class AnomalyGroup(msgspec.Struct, frozen=True):
@@ -404,6 +434,8 @@ class AnomalyGroup(msgspec.Struct, frozen=True):
     relations: list[Relation] = []
     #: Measure → how much was missing (below 0) or too much in all its intervals, of what can be added up.
     totals: dict[str, float] = {}
+    #: How it went, as far as that can be told by now.
+    shape: Shape | None = None
 
 
 class Alert(msgspec.Struct, frozen=True):
@@ -449,6 +481,10 @@ class Alert(msgspec.Struct, frozen=True):
     peak: float | None = None
     #: Of each measure, the most severe leaves among the members that are not named.
     leaves: list[Anomaly] = []
+    #: How severe that is in one word: from 70 and from 40 on.
+    level: Level = "LOW"
+    shape: Shape | None = None
+    advice: list[Recommendation] = []
 
 
 def utc(milliseconds: int) -> datetime:

@@ -18,7 +18,7 @@ from detectors.bars import FLOOR
 from detectors.blocks import Block, BlockState, Table
 from detectors.chunks import selected
 from detectors.config import GROWING, Calendars, Detector, Measure, digest
-from detectors.evidence import evidence
+from detectors.evidence import evidence, lines
 from detectors.explaining import STOPPED, TOGETHER, explained
 from detectors.feedback import Feedback, Verdict
 from detectors.holding import Holds
@@ -229,6 +229,11 @@ class Scorer:
         severities = _rounded(severity(np.append(told.surprise, list(together.values()))), 1)
         surprising = [n for n, severity in enumerate(severities) if severity >= FLOOR]
         locales = self._seating.locale_of(np.append(rows.repeat(len(measures)), joint)[surprising].tolist())
+        series = [
+            (n, measures[n % len(measures)], places[n // len(measures)])
+            for n in surprising
+            if n < told.value.size
+        ]
         days = {n: readings[locale] for n, locale in zip(surprising, locales, strict=True)}
         grounds = told.grounds.ravel().tolist()
         # That a source has stopped is no matter of its measures.
@@ -257,15 +262,8 @@ class Scorer:
             held_by=held_by,
             off=sides(told.lasting),
             level_changes=level_changes,
-            evidence=evidence(
-                self.detector,
-                interval,
-                (
-                    (n, measures[n % len(measures)], places[n // len(measures)])
-                    for n in surprising
-                    if n < told.value.size
-                ),
-            ),
+            evidence=evidence(self.detector, interval, series),
+            lines=lines(self.detector, interval, series),
             why={
                 n: explained(
                     rarity_in_words(severities[n], self.detector.interval),

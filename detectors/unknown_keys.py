@@ -11,7 +11,17 @@ from typing import Any
 
 import msgspec
 
-from detectors.config import AlertRule, Calendar, Config, Detector, LocalTime, Matcher, Measure, Occasion
+from detectors.config import (
+    Advice,
+    AlertRule,
+    Calendar,
+    Config,
+    Detector,
+    LocalTime,
+    Matcher,
+    Measure,
+    Occasion,
+)
 from detectors.sinks import SINKS
 from detectors.sources import SOURCES
 
@@ -45,6 +55,8 @@ def unknown_keys(document: Mapping[str, object]) -> Iterator[str]:
             yield from filtered(measure, Measure, f"detectors[{i}].measures[{j}].")
         for j, local in enumerate(tables(table.get("timezones"))):
             yield from filtered(local, LocalTime, f"detectors[{i}].timezones[{j}].")
+        for j, advice in enumerate(tables(table.get("advice"))):
+            yield from filtered(advice, Advice, f"detectors[{i}].advice[{j}].")
     for i, table in enumerate(tables(document.get("alerts"))):
         yield from filtered(table, AlertRule, f"alerts[{i}].")
     yield from _unknown_in_kinds("sinks", document.get("sinks"), SINKS)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from detectors.bars import HIGHEST
 from detectors.config import Fill, Measure
-from detectors.records import Anomaly, Evidence, Part
+from detectors.records import Anomaly, Evidence, Level, Part
 from detectors.severity import DECADE, ONCE_A_WEEK
 
 #: Dimensions that people say with a preposition; any other is named.
@@ -15,6 +15,11 @@ _PREPOSITIONS = {
     "platform": "on", "device": "on", "host": "on", "server": "on",
     "marketplace": "in", "country": "in", "region": "in", "city": "in", "market": "in",
 }  # fmt: skip
+
+#: From so many times what was expected on, a value is told as a multiple of it.
+MANY_TIMES = 3
+#: From which severity on it is called so.
+HIGH, MEDIUM = 70, 40
 
 _MISSING: Mapping[Fill, str] = {
     "zero": "zero",
@@ -85,7 +90,26 @@ def anomaly_in_words(anomaly: Anomaly) -> str:
     band = ""
     if anomaly.lower is not None and anomaly.upper is not None:
         band = f" ({number(anomaly.lower)}–{number(anomaly.upper)})"
-    return f"{where}: {said}, expected {number(anomaly.expected)}{band}, severity {anomaly.severity:.0f}"
+    expected = f"expected {number(anomaly.expected)}{band}{_times(anomaly)}"
+    return f"{where}: {said}, {expected}, severity {anomaly.severity:.0f}"
+
+
+def _times(anomaly: Anomaly) -> str:
+    """How many times as much a value is, and what it is told beside: `, 490 times that, vcpus 2`."""
+    said = "" if anomaly.line is None else f", {anomaly.line.measure} {number(anomaly.line.value)}"
+    value, expected = anomaly.value, anomaly.expected
+    if value is None or expected is None or expected <= 0 or value < MANY_TIMES * expected:
+        return said
+    return f", {number(float(f'{value / expected:.2g}'))} times that{said}"
+
+
+def level_of(severity: float) -> Level:
+    """A severity in one word.
+
+    >>> level_of(97.0), level_of(40.0), level_of(12.0)
+    ('HIGH', 'MEDIUM', 'LOW')
+    """
+    return "HIGH" if severity >= HIGH else "MEDIUM" if severity >= MEDIUM else "LOW"
 
 
 def elements_in_words(elements: Sequence[Mapping[str, str]], share: float | None) -> str:
@@ -118,12 +142,11 @@ def mostly_in_words(evidences: Sequence[Evidence]) -> str:
     >>> mostly_in_words([Evidence("client_ip", 160, {"203.0.113.9": 150}), Evidence("uri", 160, {"/": 12})])
     'mostly client_ip 203.0.113.9 (94 %)'
     """
-    first = [(evidence, *next(iter(evidence.values.items()))) for evidence in evidences]
-    most = [
-        f"{of.field} {plain(value)} ({100 * n / of.events:.0f} %)"
-        for of, value, n in first
-        if n * 2 > of.events
-    ]
+    most = []
+    for evidence in evidences:
+        if (value := evidence.mostly) is not None:
+            share = evidence.values[value] / evidence.events
+            most.append(f"{evidence.field} {plain(value)} ({100 * share:.0f} %)")
     return f"mostly {', '.join(most)}" if most else ""
 
 

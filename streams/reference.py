@@ -25,6 +25,7 @@ from msgspec import Meta
 from detectors import config
 from detectors.aggregation import AGGREGATORS
 from detectors.config import (
+    Advice,
     AlertRule,
     Calendar,
     CalendarFile,
@@ -53,6 +54,8 @@ BY_NAME: Mapping[str, str] = {
     "Detector.dimensions": "The fields by whose values every measure is split.",
     "Detector.calendars": "Names of the [calendars](#calendars) that hold for its series.",
     "Detector.timezones": "Time zones of some places, the first that matches: see [Time zones](#time-zones).",
+    "Detector.advice": "What people should do then, the first three that fit: see [Advice](#advice).",
+    "Measure.evidence": "Fields whose heaviest values are told with an anomaly: see [Evidence](#evidence).",
     "Measure.name": "Unique in its detector.",
     "Measure.aggregation": "How events become a number: see [Aggregations](#aggregations).",
     "Measure.where": "Only events that match are measured, beside the detector's own `where`.",
@@ -82,6 +85,7 @@ WORDS: Sequence[tuple[Any, str]] = (
     (Occasion, "occasion"),
     (CalendarFile, "path"),
     (LocalTime, "table"),
+    (Advice, "advice"),
     (Secret, "secret"),
     (Address, "address"),
     (str, "text"),
@@ -110,6 +114,7 @@ def page() -> str:
         calendar=_keys(Calendar),
         occasion=_keys(Occasion),
         local=_keys(LocalTime),
+        advice=_keys(Advice),
         aggregations=_aggregations(),
         models=_table(("model", "what it is"), ((f"`{name}`", _summary(m)) for name, m in MODELS.items())),
         formats=_table(("format", "fields", "numbers among them"), map(_format_row, FORMATS)),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from detectors.records import Alert, Relation
+from detectors.records import Alert, Recommendation, Relation
 from detectors.words import (
     anomaly_in_words,
     duration_in_words,
     elements_in_words,
     extent_in_words,
+    level_of,
     many,
     number,
     part_in_words,
@@ -76,6 +77,7 @@ def _facts(notice: Notice, link: bool = True) -> Iterator[str]:
     until = f" to {alert.end:%Y-%m-%d %H:%M}" if alert.end > alert.start else ""
     yield f"When: {alert.start:%Y-%m-%d %H:%M}{until} UTC ({duration_in_words(alert.end - alert.start)})"
     yield f"How much: {extent_in_words(alert.members_total, alert.breadth)}"
+    yield f"How bad: {level_of(alert.severity)}"
     yield f"How sure: {alert.confidence:.0%}"
     if alert.reason is not None:
         yield f"How it ended: {alert.reason.replace('_', ' ')}"
@@ -109,6 +111,12 @@ def sections(alert: Alert) -> Iterator[tuple[str, list[str]]]:
     yield "Series", _first([anomaly_in_words(member) for member in alert.members], alert.members_total)
     if alert.why:
         yield "Why", list(alert.why)
+    if alert.advice:
+        yield "What to do", [_advised(advice) for advice in alert.advice]
+
+
+def _advised(advice: Recommendation) -> str:
+    return advice.say if advice.runbook is None else f"{advice.say} See {advice.runbook}"
 
 
 def _shares(values: dict[str, int]) -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from detectors import state
 from detectors.alerting import NAMED_LEAVES, NAMED_MEMBERS, Alerter, Told, Withheld
-from detectors.config import AlertRule, Matcher, Measure
-from detectors.records import Alert, Anomaly, AnomalyGroup, Relation, utc
+from detectors.config import Advice, AlertRule, Matcher, Measure
+from detectors.records import Alert, Anomaly, AnomalyGroup, Recommendation, Relation, utc
 from tests.detectors.builders import ORDERS, detector, ms
 
 SHOP = detector()
@@ -385,3 +385,17 @@ def test_what_is_one_with_another_incident_says_with_which_and_what_it_came_to()
     assert (over.kind, over.reason, over.merged_into) == ("CLOSED", "merged", "g0")
     assert over.summary.startswith("part of another incident after 15 min: orders")
     assert (over.totals, over.peak) == ({"orders": -900.0}, 99.0)
+
+
+def test_what_to_do_and_how_bad_it_is_goes_with_an_alert() -> None:
+    watched = detector(dimensions=("platform",), advice=[Advice("Call Anna.", "https://example.com/a")])
+    (alert,) = Alerter(watched, [AlertRule("page", "shop")]).alert(group(anomaly()))
+    assert alert.advice == [Recommendation("Call Anna.", "https://example.com/a")]
+    assert alert.level == "HIGH"
+
+
+def test_the_end_says_how_it_went() -> None:
+    opened, over = tell(Alerter(SHOP, [RULE]), group(anomaly()), closed(shape="slope"))
+    assert opened.shape is None
+    assert over.shape == "slope"
+    assert "a slope: orders" in over.summary

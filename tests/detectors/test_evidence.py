@@ -16,11 +16,11 @@ from detectors.aggregation import KEPT
 from detectors.closing import Closer
 from detectors.config import AlertRule, ConfigError, Detector, Measure
 from detectors.detection import Detection
-from detectors.evidence import TOLD, evidence
+from detectors.evidence import TOLD, evidence, lines
 from detectors.folding import Fold, FoldState
 from detectors.heavy_hitters import SpaceSaving
 from detectors.loading import parse
-from detectors.records import Alert, Event, Interval, Partial
+from detectors.records import Alert, Event, Interval, Line, Partial
 from tests.detectors.builders import MINUTE, Click, config, detector, event, fold, ms
 
 BLOCKED = Measure(name="blocked", aggregation="count", where={"kind": "BLOCK"}, evidence=("user", "platform"))
@@ -203,3 +203,12 @@ def test_the_rate_of_a_field_is_its_sum_a_second() -> None:
     load = Measure(name="load", aggregation="rate", field="amount")
     interval = closed(detector(measures=[load]), [event(amount=90.0), event(amount=30.0)])
     assert interval.values == {"load": [2.0]}
+
+
+def test_a_number_is_told_beside_its_line() -> None:
+    load = Measure(name="load", aggregation="rate", field="amount", line="cpus")
+    cpus = Measure(name="cpus", aggregation="max", field="amount")
+    watched = detector(measures=[load, cpus], dimensions=("marketplace",))
+    interval = closed(watched, [event(marketplace="DE", amount=4.0)])
+    asked = [(7, "load", ("DE",)), (8, "cpus", ("DE",)), (9, "load", ("FR",))]
+    assert lines(watched, interval, asked) == {7: Line("cpus", 4.0)}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.config import Measure
-from detectors.records import Anomaly, utc
+from detectors.records import Anomaly, Line, utc
 from detectors.words import (
     anomaly_in_words,
     duration_in_words,
@@ -53,6 +53,10 @@ def test_an_anomaly_is_said_in_one_sentence() -> None:
         ({"value": None}, "orders on mobile_app in DE: nothing, expected 240 (210–268), severity 97"),
         ({"lower": None}, "orders on mobile_app in DE: 12, expected 240, severity 97"),
         ({"expected": None}, "orders on mobile_app in DE: 12, severity 97"),
+        (
+            {"value": 24.5, "expected": 0.05, "lower": 0.0, "upper": 0.4, "line": Line("cpus", 2.0)},
+            "orders on mobile_app in DE: 24.5, expected 0.05 (0–0.4), 490 times that, cpus 2, severity 97",
+        ),
     ],
 )
 def test_what_is_not_known_is_left_out(change: dict[str, object], words: str) -> None:
