@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaProducer
 
 from detectors.config import Config, Detector
 from detectors.crawling import CrawledFold
-from detectors.intervals import Intervals
+from detectors.intervals import MILLISECOND, Intervals
 from detectors.records import HISTORY, LiveFrom
 from detectors.sources import Source
 from streams import cursors
@@ -42,16 +42,24 @@ class Span(NamedTuple):
     end: int
 
 
-def span(detector: Detector, counted: Counted, since: int | None, until: int | None) -> Span | None:
-    """What there is to fill: what is in the files, as far as it is asked for, in whole intervals.
+def span(
+    detector: Detector, counted: Counted, since: int | None, until: int | None, *, goes_on: bool = False
+) -> Span | None:
+    """What there is to fill: what was counted, as far as it is asked for, in whole intervals.
 
-    The last interval is whole though the files end within it: history is complete by definition.
+    The last interval is whole though files end within it: history is complete by definition. Of a topic that
+    `goes_on` it ends where nothing more may come.
     """
     if counted.first is None or counted.last is None:
         return None
     intervals = Intervals(detector.interval, detector.timezone)
     start = intervals.start(counted.first if since is None else since)
-    end = intervals.end(intervals.start(counted.last)) if until is None else intervals.start(until)
+    if until is not None:
+        end = intervals.start(until)
+    elif goes_on:
+        end = intervals.start(counted.last - detector.lateness // MILLISECOND)
+    else:
+        end = intervals.end(intervals.start(counted.last))
     return Span(start, end) if start < end else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 import time
@@ -25,13 +24,13 @@ from detectors.words import number
 from streams import backups, cursors, topics
 from streams.backfill import Backfill, Span, going_on, key, span, whole
 from streams.cli import configuration_option, settings
+from streams.cli.histories import Histories, Past
 from streams.cli.terminal import bar, show
 from streams.counting import Table
 from streams.cursors import Cursor
 from streams.errors import HistoryError, TopicError
 from streams.settings import Settings
-from streams.sources import Unavailable
-from streams.sources.buckets import SCHEME, Store
+from streams.sources.buckets import Store
 
 T = TypeVar("T")
 #: From when on, and up to when, in milliseconds.
@@ -55,10 +54,12 @@ class Filled(msgspec.Struct):
     "--input",
     "inputs",
     multiple=True,
-    required=True,
+    metavar="FILE",
     help="A file of events, a folder, or a pattern, also s3://: Parquet, CSV with a line of names, or JSON "
-    "lines; these two also packed with gzip or zstd. May be given again.",
+    "lines; these two also packed with gzip or zstd. Of a format other than json: its lines. Repeatable.",
 )
+@click.option("--topic", metavar="NAME", help="A topic whose records are the history, instead of files.")
+@click.option("--offset", type=click.IntRange(min=0), help="Of a topic: from there on, in each partition.")
 @click.option("--source", help="Whose events they are, where the configuration has several sources.")
 @click.option("--from", "since", help="The first time, in ISO 8601; else that of the first event.")
 @click.option("--to", "until", help="From then on the source is live; else from the last interval's end on.")
@@ -67,17 +68,22 @@ def command(
     *,
     configuration: Path,
     inputs: tuple[str, ...],
+    topic: str | None,
+    offset: int | None,
     source: str | None,
     since: str | None,
     until: str | None,
     as_json: bool,
 ) -> None:
-    """Let detectors learn from files of the past before their source is live.
+    """Let detectors learn from files or a topic of the past before their source is live.
 
     Intervals up to --to come from the files and later ones from the source, none from both. Workers may run
     already: they score what is live when the history has come up to there. Goes on where it was when it is
     called again after any end. Exit status 1 when there was no event that could be used.
     """
+    if bool(inputs) == (topic is not None) or (offset is not None and topic is None):
+        message = "give either --input, or --topic with or without --offset"
+        raise click.UsageError(message)
     where, what = settings(), loading.load(configuration)
     name = _source(what, source)
     bounds = first, end = _time("--from", since), _time("--to", until)
@@ -91,11 +97,15 @@ def command(
     scored = _scored(where)
     filled = []
     with ExitStack() as stack, closing(Store(where.aws_region)) as store, bar() as progress:
-        files = _files(inputs, store, stack)
+        histories = Histories(what, name, stack, progress)
+        if topic is not None:
+            past = histories.of_topic(topic, offset, where)
+        else:
+            past = histories.of_files(inputs, store)
         for detector in detectors:
             work = _History(what, where, detector, progress, partitions[f"{where.prefix}.partials"])
             cursor = going_on(what, detector, stored.get(key(what, detector)))
-            filled.append(work.fill(files, bounds, cursor, scored.get(detector.name)))
+            filled.append(work.fill(past, bounds, cursor, scored.get(detector.name)))
     if as_json:
         for one in filled:
             click.echo(msgspec.json.encode(one))
@@ -118,11 +128,11 @@ class _History:
         self._task: TaskID | None = None
         self._start = 0
 
-    def fill(self, files: list[Path], bounds: Bounds, cursor: Cursor | None, scored: int | None) -> Filled:
-        """Count the files, and publish what is in them."""
+    def fill(self, past: Past, bounds: Bounds, cursor: Cursor | None, scored: int | None) -> Filled:
+        """Count what is in files, and publish it."""
         name, began = self._detector.name, time.monotonic()
         bounds = whole(self._detector, *bounds)
-        table = Table(files, self._what.records_of(self._detector.source), self._detector)
+        table = Table(past.files, past.source, self._detector)
         try:
             counting = self._progress.add_task(f"{name}: reading", total=1.0)
             counted = _while(
@@ -130,18 +140,20 @@ class _History:
                 lambda: self._progress.update(counting, completed=table.progress()),
             )
             self._progress.update(counting, completed=1.0)
-            of = span(self._detector, counted, *bounds)
+            invalid = past.invalid + counted.invalid
+            of = span(self._detector, counted, *bounds, goes_on=past.goes_on)
             if of is None:
-                return Filled(name, None, None, 0, counted.invalid, time.monotonic() - began)
+                return Filled(name, None, None, 0, invalid, round(time.monotonic() - began, 2))
             _refuse_what_is_not_over(self._detector, of)
             _refuse_what_is_known(self._detector, of, cursor, scored)
             self._task = self._progress.add_task(f"{name}: publishing", total=of.end - of.start)
             self._start = of.start
             asyncio.run(self._backfill.fill(self._detector, table.groups(), of, cursor))
+            events = table.events(of.end)
         finally:
             table.close()
         seconds = round(time.monotonic() - began, 2)
-        return Filled(name, utc(of.start), utc(of.end), counted.events, counted.invalid, seconds)
+        return Filled(name, utc(of.start), utc(of.end), events, invalid, seconds)
 
     def _advance(self, _: str, through: int, until: int) -> None:
         if self._task is not None:
@@ -228,27 +240,6 @@ def _source(what: Config, asked: str | None) -> str:
         message = f"--source: name one of {', '.join(sorted(what.sources))}"
         raise ConfigError(message)
     return asked
-
-
-def _files(inputs: tuple[str, ...], store: Store, stack: ExitStack) -> list[Path]:
-    """The files that are named or match, on this machine until the stack is closed.
-
-    Raises:
-        HistoryError: there is none, or it cannot be fetched.
-    """
-    files: dict[str, str] = {}
-    try:
-        for one in inputs:
-            found = store.find(one)
-            if not found:
-                message = f"--input: there is no file {one}"
-                raise HistoryError(message)
-            # However a file is spelled, it is counted once.
-            files |= {file if file.startswith(SCHEME) else os.path.realpath(file): file for file in found}
-        return [stack.enter_context(store.local(file)) for file in files.values()]
-    except Unavailable as error:
-        message = f"--input: {error}"
-        raise HistoryError(message) from None
 
 
 def _time(option: str, said: str | None) -> int | None:

@@ -116,8 +116,11 @@ class Shop:
         producer.flush()
 
     def backfill(self, *arguments: str) -> Result:
+        return self.invoke("--input", str(self.past), *arguments)
+
+    def invoke(self, *arguments: str) -> Result:
         runner = CliRunner(env=self.environment)
-        return runner.invoke(main, ["backfill", "-c", str(self.file), "--input", str(self.past), *arguments])
+        return runner.invoke(main, ["backfill", "-c", str(self.file), *arguments])
 
     def backfill_in_small_steps(self) -> subprocess.Popen[bytes]:
         others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
@@ -193,6 +196,49 @@ def test_it_goes_on_after_any_end_and_changes_nothing_when_it_is_done_again(
         got = scored(settings, read_all, DAYS * 24 - 1)
     expected = shop.scores_of_a_backtest(tmp_path)
     assert got == [line for line in expected if line["interval_start"] < "2026-04-06T23"]
+
+
+def test_a_topic_is_history_up_to_where_nothing_more_may_come(
+    shop: Shop, settings: Settings, read_all: Callable[..., list[Any]], producer: Any, tmp_path: Path
+) -> None:
+    archive = f"{settings.prefix}-archive"
+    create(settings, [archive])
+    # Half an hour of an interval that is not over, and a record that is none.
+    past = [event for event in EVENTS if event["ts"] < LIVE + HOUR // 2]
+    for n, event in enumerate(past):
+        producer.send(archive, json.dumps(event).encode(), partition=n % 2)
+    producer.send(archive, b"rubbish", partition=1)
+    producer.flush()
+    ran = shop.invoke("--topic", archive, "--json")
+    assert ran.exit_code == 0, ran.output
+    said = json.loads(ran.stdout)
+    assert (said["end"], said["invalid"]) == ("2026-04-05T00:00:00Z", 1)
+    assert said["events"] == sum(event["ts"] < LIVE for event in past)
+    shop.send(producer)
+    with running_worker(shop.configuration, settings):
+        got = scored(settings, read_all, DAYS * 24 - 1)
+    expected = shop.scores_of_a_backtest(tmp_path)
+    assert got == [line for line in expected if line["interval_start"] < "2026-04-06T23"]
+
+
+def test_a_topic_may_be_read_from_an_offset_on(shop: Shop, settings: Settings, producer: Any) -> None:
+    archive = f"{settings.prefix}-archive"
+    create(settings, [archive])
+    for event in EVENTS[:1_000]:
+        producer.send(archive, json.dumps(event).encode(), partition=0)
+    producer.flush()
+    ran = shop.invoke("--topic", archive, "--offset", "400", "--to", "2026-04-05", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["events"] == 600
+    nothing = shop.invoke("--topic", archive, "--offset", "4000", "--to", "2026-04-05")
+    assert nothing.exit_code == 1, nothing.output
+
+
+def test_it_is_files_or_a_topic(shop: Shop) -> None:
+    for arguments in ((), ("--topic", "any", "--input", "any"), ("--input", "any", "--offset", "1")):
+        refused = shop.invoke(*arguments)
+        assert refused.exit_code == 2
+        assert "give either --input, or --topic with or without --offset" in refused.output
 
 
 def test_what_was_scored_before_is_not_filled(

@@ -85,11 +85,11 @@ def rows(count: int, seed: int = 1) -> list[dict[str, Any]]:
     return [one() for _ in range(count)]
 
 
-def folded(what: Config, raws: Sequence[bytes]) -> list[bytes]:
+def folded(what: Config, raws: Sequence[bytes], source: str = "shop") -> list[bytes]:
     """The intervals that the events give, one by one."""
     (detector,) = what.detectors
     fold = CrawledFold(detector, START, START + HOURS * HOUR, None)
-    format_ = make_format("shop", what.records_of("shop"), what.fields_of("shop"))
+    format_ = make_format(source, what.records_of(source), what.fields_of(source))
     fold.add(parse_all(format_, raws).events)
     return closed(what, fold.close()[0])
 

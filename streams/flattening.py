@@ -1,0 +1,121 @@
+"""Records of any format → the events that they are, as JSON lines, which DuckDB counts like any others.
+
+Lines of text files, and the records of a topic: they are read by the format of their source as live ones are.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO
+
+import cramjam
+import msgspec
+
+from detectors.config import Config
+from detectors.records import attribute
+from detectors.sources import Source
+from streams.clients import reader
+from streams.errors import HistoryError
+from streams.formats import make_format, parse_all
+from streams.history_files import PACKED, TABLES
+from streams.settings import Settings
+
+BATCH = 10_000
+#: Called with how much has been read.
+Read = Callable[[int], None]
+
+
+class Flattener:
+    """Writes the events of one source."""
+
+    def __init__(self, config: Config, source: str) -> None:
+        self._source, self._fields = config.records_of(source), config.fields_of(source)
+        self._format = make_format(source, self._source, self._fields)
+        # Twice, since of one name alone it would make no list.
+        self._row = attrgetter("event_time", "event_time", *map(attribute, self._fields))
+        #: Records that could not be read.
+        self.invalid = 0
+
+    @property
+    def flat(self) -> Source:
+        """How what is written is read: a list an event, with the time first."""
+        fields = {field: str(n) for n, field in enumerate(self._fields, 2)}
+        return Source(self._source.topic, "json", time="0", time_unit="ms", fields=fields)
+
+    def write(self, records: Iterable[bytes], to: BinaryIO) -> None:
+        """Write the events of records, a line each."""
+        encode, left = msgspec.json.Encoder().encode_lines, iter(records)
+        while batch := list(islice(left, BATCH)):
+            parsed = parse_all(self._format, batch)
+            self.invalid += len(parsed.bad)
+            to.write(encode(list(map(self._row, parsed.events))))
+
+
+def lines(path: Path, read: Read) -> Iterator[bytes]:
+    """The lines of a text file, packed or not, that are not empty.
+
+    Raises:
+        HistoryError: it is a table, or cannot be unpacked.
+    """
+    name = path.name.lower()
+    packed = next((packing for packing in PACKED if name.endswith(packing)), "")
+    if name.removesuffix(packed).endswith(TABLES):
+        message = f"{path}: this source has no tables but lines of text: give it files of those"
+        raise HistoryError(message)
+    try:
+        with path.open("rb") as raw:
+            for line in _unpacked(raw, packed):
+                if line := line.rstrip(b"\r\n"):
+                    yield line
+                    read(raw.tell())
+    except (OSError, EOFError, cramjam.DecompressionError) as error:
+        message = f"{path}: {error}"
+        raise HistoryError(message) from error
+
+
+def _unpacked(raw: BinaryIO, packed: str) -> Iterable[bytes]:
+    if packed == ".gz":
+        return gzip.open(raw)
+    if packed == ".zst":
+        return bytes(cramjam.zstd.decompress(raw.read())).splitlines()
+    return raw
+
+
+def topic_records(settings: Settings, topic: str, offset: int | None, read: Read) -> Iterator[bytes]:
+    """What a topic has by now, from an offset on in each of its partitions, else from the beginning.
+
+    Raises:
+        TopicError: no broker answers, or it has no such topic.
+    """
+    with reader(settings, topic, from_beginning=True) as consumer:
+        ends = consumer.end_offsets(consumer.assignment())
+        starts = consumer.beginning_offsets(consumer.assignment())
+        for partition, start in starts.items():
+            consumer.seek(partition, min(max(start, offset or 0), ends[partition]))
+        left = {partition for partition, end in ends.items() if consumer.position(partition) < end}
+        done = 0
+        while left:
+            for partition, records in consumer.poll(timeout_ms=500).items():
+                for record in records:
+                    if record.offset < ends[partition]:
+                        done += 1
+                        yield record.value or b""
+                if consumer.position(partition) >= ends[partition]:
+                    left.discard(partition)
+            read(done)
+
+
+def topic_size(settings: Settings, topic: str, offset: int | None) -> int:
+    """How many records there are at most.
+
+    Raises:
+        TopicError: no broker answers, or it has no such topic.
+    """
+    with reader(settings, topic, from_beginning=True) as consumer:
+        ends = consumer.end_offsets(consumer.assignment())
+        starts = consumer.beginning_offsets(consumer.assignment())
+        return sum(max(0, end - max(starts[partition], offset or 0)) for partition, end in ends.items())
