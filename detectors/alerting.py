@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from copy import deepcopy
 from datetime import datetime
 from typing import Literal
 
@@ -85,7 +84,7 @@ class Alerter:
 
     def follow(self, other: Alerter) -> None:
         """Go on from where another is, which goes on by itself."""
-        self.load(*deepcopy(other.save()))
+        self.load(*other.save())
 
     def take(self, snooze: Snooze) -> None:
         """Take in that something is snoozed: it holds from the next interval on."""

@@ -126,8 +126,10 @@ class Grouper:
     def follow(self, other: Grouper) -> None:
         """Go on from where another of the same detector is, which goes on by itself."""
         self._gatherer.load(deepcopy(other._gatherer.save()))
-        self._open, self._over = deepcopy((other._open, other._over))
-        self._breaches.suspects = deepcopy(other._breaches.suspects)
+        self._open = [group.copied() for group in other._open]
+        self._over = [group.copied() for group in other._over]
+        suspects = other._breaches.suspects
+        self._breaches.suspects = {key: msgspec.structs.replace(each) for key, each in suspects.items()}
         self._following = deepcopy(other._following)
 
     def group(self, scores: IntervalScores) -> list[AnomalyGroup]:

@@ -82,7 +82,9 @@ class Unusual:
                 ratio = ratio * (1 + self.shared[n])[level.of_leaf]
                 sums = level.sums(self.weight * (ratio - 1))
                 most = np.minimum(usual.limits[n] * usual.spreads[n], MOST_SHARED)
-                self.shared[n] = np.clip(sums / (weights[n] + usual.spreads[n] ** -2), -most, most)
+                estimate = sums / (weights[n] + usual.spreads[n] ** -2)
+                # `np.clip` does the same, and is slow where there are few.
+                self.shared[n] = np.minimum(np.maximum(estimate, -most), most)
                 ratio = ratio / (1 + self.shared[n])[level.of_leaf]
         #: Leaf → its relative error without what it shares.
         self.rest = ratio - 1

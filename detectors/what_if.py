@@ -1,9 +1,9 @@
 """What if: the same scores, told from other severities on.
 
-Groups open where a rule asks for them: so each threshold is grouped by itself. What is usual of leaves, by which
-faults are told apart, is what the configuration as it is has learnt: a threshold tells what people hear, not
-what is usual. So thresholds only differ where an anomaly is as severe as one asks for and another does not;
-until then they go together, and again when all that was different is over.
+Groups open where a rule asks for them: so each threshold is grouped by itself. What is usual of leaves, by
+which faults are told apart, is what the configuration as it is has learnt: a threshold says what people hear
+of, not what is usual. So thresholds only differ where an anomaly is as severe as one asks for and not as
+another does; until then they go together, and again when all that was different is over.
 """
 
 from __future__ import annotations
@@ -109,12 +109,12 @@ class _Trials:
         """Let those go together that are alike: whatever made a difference to them is over."""
         met: list[list[_Trial]] = []
         for trials in self._together:
-            for others in met:
-                if others[0].reporter.is_like(trials[0].reporter, now):
-                    others += trials
-                    break
-            else:
+            mine = trials[0].reporter
+            alike = next((other for other in met if other[0].reporter.is_like(mine, now)), None)
+            if alike is None:
                 met.append(trials)
+            else:
+                alike += trials
         self._together = met
 
     def _part(self, scores: IntervalScores, severe: Sequence[int]) -> None:
