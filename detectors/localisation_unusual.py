@@ -74,15 +74,19 @@ class Unusual:
     def _take_off_shared(self) -> None:
         """Estimate the shared errors of the leaves that are left."""
         usual, singles = self._usual, self.levels.singles
-        weights = [level.sums(self.weight) for level in singles]
+        # What stays as it is from pass to pass: how much is known, and how large an error may be.
+        known = [
+            level.sums(self.weight) + spread**-2 for level, spread in zip(singles, usual.spreads, strict=True)
+        ]
+        most = [np.minimum(usual.limits[n] * spread, MOST_SHARED) for n, spread in enumerate(usual.spreads)]
         self.shared = [np.zeros(level.count) for level in singles]
         ratio = self._ratio
         for _ in range(PASSES):
             for n, level in enumerate(singles):
                 ratio = ratio * (1 + self.shared[n])[level.of_leaf]
-                sums = level.sums(self.weight * (ratio - 1))
-                most = np.minimum(usual.limits[n] * usual.spreads[n], MOST_SHARED)
-                self.shared[n] = np.clip(sums / (weights[n] + usual.spreads[n] ** -2), -most, most)
+                estimate = level.sums(self.weight * (ratio - 1)) / known[n]
+                # `np.clip` does the same, and is slow where there are few.
+                self.shared[n] = np.minimum(np.maximum(estimate, -most[n]), most[n])
                 ratio = ratio / (1 + self.shared[n])[level.of_leaf]
         #: Leaf → its relative error without what it shares.
         self.rest = ratio - 1

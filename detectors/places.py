@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import cast
 from urllib.parse import quote, unquote
 from zlib import crc32
@@ -55,7 +56,8 @@ def text(value: Value) -> str:
     return said
 
 
-def roller(kept: Sequence[bool]) -> Callable[[Place], Place]:
+@lru_cache(maxsize=1024)
+def roller(kept: tuple[bool, ...]) -> Callable[[Place], Place]:
     """A function that rolls a place up to the dimensions that are kept.
 
     >>> roller((True, False))(("web", "DE"))

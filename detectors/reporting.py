@@ -6,20 +6,38 @@ The worker, a backtest and whoever asks what would be at another threshold all g
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from detectors.alerting import Alerter
 from detectors.config import AlertRule, Detector
 from detectors.feedback import Said, Snooze, silenced
 from detectors.grouping import Grouper
 from detectors.records import Alert, AnomalyGroup, IntervalScores
+from detectors.separating import Separator
 
 
 class Reporter:
     """What is told of one detector."""
 
-    def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
-        self.grouper = Grouper(detector, rules)
+    def __init__(
+        self, detector: Detector, rules: Sequence[AlertRule], separator: Separator | None = None
+    ) -> None:
+        """`separator` tells faults apart by what it knows already: then nothing is learnt."""
+        self.grouper = Grouper(detector, rules, separator)
         self.alerter = Alerter(detector, rules)
+
+    def is_idle(self, now: datetime) -> bool:
+        """Whether nothing of before matters for what is told of an interval that ends now."""
+        return self.alerter.is_idle and self.grouper.is_idle(now)
+
+    def is_like(self, other: Reporter, now: datetime) -> bool:
+        """Whether another of the same detector would tell the same from an interval that ends now on."""
+        return self.grouper.is_like(other.grouper, now) and self.alerter.is_like(other.alerter)
+
+    def follow(self, other: Reporter) -> None:
+        """Go on from where another of the same detector is, which goes on by itself."""
+        self.grouper.follow(other.grouper)
+        self.alerter.follow(other.alerter)
 
     def hear(self, said: Said) -> None:
         """Take in what someone has said; a group knows that it is expected, or the new normal."""

@@ -88,6 +88,8 @@ class Seating:
     def lend(self, rows: Rows, lenders: Rows) -> None:
         """Let rows without history begin in the shape of others'; -1 where there is none."""
         rows, lenders = rows[lenders >= 0], lenders[lenders >= 0]
+        if not len(rows):
+            return
         pairs = np.stack((self._block[rows], self._block[lenders]))
         for pair in np.unique(pairs, axis=1).T:
             both = (pairs == pair[:, np.newaxis]).all(axis=0)

@@ -44,7 +44,9 @@ class Run:
         self.examples: dict[str, str] = {}
         intervals = {detector.name: detector.interval for detector in what.detectors}
         self.incidents = Incidents(intervals, period.since)
-        self._what_if = WhatIf(what, since=period.since)
+        self._detection = Detection(what)
+        localisers = {name: self._detection.localiser_of(name) for name in intervals}
+        self._what_if = WhatIf(what, localisers, since=period.since)
         #: Detector → the interval that it told of last, how many series it had, and how many at most.
         self._series: dict[str, tuple[datetime, int, int]] = {}
         self.first: datetime | None = None
@@ -57,7 +59,7 @@ class Run:
 
     def run(self, inputs: Sequence[Path]) -> Iterator[Outcome]:
         """Everything that comes of it in the period."""
-        detection = Detection(self._what)
+        detection = self._detection
         for each in self._said:
             detection.hear(each)
         until = None if self._period.until is None else round(self._period.until.timestamp() * 1000)

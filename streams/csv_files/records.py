@@ -6,7 +6,7 @@ looked at as if each row were an event.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,13 +67,22 @@ def _records(table: Table, time: str, numbers: Collection[str]) -> Iterator[tupl
         elif name in numbers:
             read = read_numbers(table.column(n))
             columns[n] = [cell if v is None else v for cell, v in zip(columns[n], read, strict=True)]
+    nested = any("." in name for name in table.columns)
     for row, moment, *cells in zip(table.rows, moments, *columns, strict=True):
-        record: dict[str, Any] = {}
-        for name, cell in zip(table.columns, cells, strict=True):
-            # Not a number, or nothing at all, is no value.
-            if cell == cell and cell != "":  # noqa: PLR0124
-                _put(record, name, cell)
-        yield moment, Record(table.name, row.line, _encode(record))
+        # Not a number, or nothing at all, is no value.
+        record: dict[str, Any] = {
+            name: cell
+            for name, cell in zip(table.columns, cells, strict=True)
+            if cell == cell and cell != ""  # noqa: PLR0124
+        }
+        yield moment, Record(table.name, row.line, _encode(_nested(record) if nested else record))
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    for path, value in flat.items():
+        _put(record, path, value)
+    return record
 
 
 def _put(record: dict[str, Any], path: str, value: object) -> None:

@@ -168,8 +168,12 @@ def _reads(reader: Reader, text: str) -> datetime | None:
 
 def _read(cells: Sequence[str], reader: Reader, zone: ZoneInfo | None) -> Iterator[Time | None]:
     last: int | None = None
+    before, read = "", None
     for cell in cells:
-        time = _reads(reader, cell)
+        # Rows of one interval mostly follow each other.
+        if cell != before:
+            before, read = cell, _reads(reader, cell)
+        time = read
         if time is None or not 1000 <= time.year < 9000:
             yield None
             continue
