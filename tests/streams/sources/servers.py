@@ -112,8 +112,8 @@ class Server:
 
 
 @contextmanager
-def postgres() -> Iterator[Server]:
-    """Runs a PostgreSQL, or skips the test where Debian's package is not there."""
+def postgres(**settings: object) -> Iterator[Server]:
+    """Runs a PostgreSQL with these settings, or skips the test where Debian's package is not there."""
     from streams.broker import free_port
 
     initdb, command = _postgres("initdb"), _postgres("postgres")
@@ -128,7 +128,7 @@ def postgres() -> Iterator[Server]:
         port = free_port()
         how = {
             "listen_addresses": HOST, "port": port, "unix_socket_directories": "", "fsync": "off",
-            "timezone": ELSEWHERE,
+            "timezone": ELSEWHERE, **settings,
         }  # fmt: skip
         options = [part for name, value in how.items() for part in ("-c", f"{name}={value}")]
         server = Server(
@@ -149,8 +149,8 @@ def postgres() -> Iterator[Server]:
 
 
 @contextmanager
-def mariadb() -> Iterator[Server]:
-    """Runs a MariaDB, or skips the test where Debian's package is not there."""
+def mariadb(**settings: object) -> Iterator[Server]:
+    """Runs a MariaDB with these settings, or skips the test where Debian's package is not there."""
     from streams.broker import free_port
 
     install, command = shutil.which("mariadb-install-db"), _sbin("mariadbd")
@@ -174,7 +174,7 @@ def mariadb() -> Iterator[Server]:
             "innodb-flush-log-at-trx-commit": 0, "innodb-flush-method": "nosync",
             "innodb-buffer-pool-size": "16M",
             # As Debian configures it.
-            "character-set-server": "utf8mb4",
+            "character-set-server": "utf8mb4", **settings,
         }  # fmt: skip
         options = [f"--{name}={value}" for name, value in how.items()]
         server = Server("mysql+pymysql", [command, "--no-defaults", *options], port, as_user, signal.SIGTERM)
