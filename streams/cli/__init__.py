@@ -30,7 +30,7 @@ COMMANDS = {
     "broker": "Run an Apache Kafka of one node on this machine.",
     "topics": "List the topics of a configuration, or create them.",
     "worker": "Detect: read events, score, group, alert.",
-    "backfill": "Let detectors learn from files of the past before their source is live.",
+    "backfill": "Let detectors learn from files or a topic of the past before their source is live.",
     "crawl": "Read databases, files and monitoring systems for the workers to score.",
     "notify": "Deliver alerts to where people look.",
     "state": "Save what models have learnt, and go back to it.",
