@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import resource
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import cramjam
 import pytest
-from kafka import KafkaProducer
+from aiokafka import AIOKafkaProducer
 from rich.progress import Progress
 
 from detectors.config import Config
@@ -153,6 +154,15 @@ def test_events_that_have_no_room_are_told_and_leave_nothing(
     assert not list(room.iterdir())
 
 
+#: Many times what is fetched at once.
+LARGE = 40
+
+
+async def fill(settings: Settings, topic: str) -> None:
+    async with AIOKafkaProducer(**settings.async_client(), max_batch_size=1 << 20) as producer:
+        await asyncio.gather(*[await producer.send(topic, bytes(900_000), partition=0) for _ in range(LARGE)])
+
+
 @pytest.mark.kafka
 def test_a_broker_that_goes_away_is_told_and_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -161,14 +171,9 @@ def test_a_broker_that_goes_away_is_told_and_not_waited_for_for_ever(
     with Broker(tmp_path / "broker") as broker:
         settings = Settings(bootstrap=broker.address, prefix="gone", group="gone", data=tmp_path)
         topics.create(settings, ["archive"])
-        producer = KafkaProducer(**settings.kafka_client())
-        # Much more than is fetched at once.
-        for _ in range(80):
-            producer.send("archive", bytes(900_000), partition=0)
-        producer.flush()
-        producer.close()
+        asyncio.run(fill(settings, "archive"))
         records = topic_records(settings, "archive", None, ignored)
         read = len(next(records))
     with pytest.raises(TopicError, match="gives no more of 'archive', and 1 of its partitions"):
         read += sum(map(len, records))
-    assert read < 80 * 900_000
+    assert read < LARGE * 900_000
