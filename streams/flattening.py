@@ -6,7 +6,6 @@ Lines of text files, and the records of a topic: they are read by the format of 
 from __future__ import annotations
 
 import gzip
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -15,20 +14,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import msgspec
-from kafka.errors import KafkaError
 
 from detectors.config import Config
 from detectors.records import attribute
 from detectors.sources import Source
-from streams.clients import reader
-from streams.errors import HistoryError, SettingsError, TopicError
+from streams.errors import HistoryError, SettingsError
 from streams.formats import make_format, parse_all
 from streams.history_files import PACKED, TABLES
-from streams.settings import Settings
 
 BATCH = 10_000
-#: A topic that still should have records, and gives none for so long, has no broker any more.
-SILENT_SECONDS = 60
 #: Called with how much has been read.
 Read = Callable[[int], None]
 
@@ -94,54 +88,3 @@ def _unpacked(raw: BinaryIO, packed: str, unzstd: Callable[[BinaryIO], Any]) -> 
     if packed == ".gz":
         return cast(BinaryIO, gzip.open(raw))
     return cast(BinaryIO, unzstd(raw)) if packed == ".zst" else raw
-
-
-def topic_records(settings: Settings, topic: str, offset: int | None, read: Read) -> Iterator[bytes]:
-    """What a topic has by now, from an offset on in each of its partitions, else from the beginning.
-
-    Raises:
-        TopicError: no broker answers, or none any more, or it has no such topic.
-    """
-    with reader(settings, topic, from_beginning=True) as consumer:
-        ends = consumer.end_offsets(consumer.assignment())
-        starts = consumer.beginning_offsets(consumer.assignment())
-        for partition, start in starts.items():
-            consumer.seek(partition, min(max(start, offset or 0), ends[partition]))
-        left = {partition for partition, end in ends.items() if consumer.position(partition) < end}
-        done, heard = 0, time.monotonic()
-        while left:
-            try:
-                polled = consumer.poll(timeout_ms=500)
-            except KafkaError as error:
-                message = f"{topic!r} cannot be read at {settings.bootstrap}: {type(error).__name__}: {error}"
-                raise TopicError(message) from error
-            for partition, records in polled.items():
-                for record in records:
-                    if record.offset < ends[partition]:
-                        done += 1
-                        # As a worker reads it: one without a value is a record that cannot be read.
-                        yield record.value or b""
-            # Behind the last record there may be marks of transactions, which are no records.
-            over = {partition for partition in left if consumer.position(partition) >= ends[partition]}
-            left -= over
-            if polled or over:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > SILENT_SECONDS:
-                message = (
-                    f"{settings.bootstrap} gives no more of {topic!r}, and {len(left)} of its partitions are "
-                    "not read to their ends: look after the brokers, and call this again"
-                )
-                raise TopicError(message)
-            read(done)
-
-
-def topic_size(settings: Settings, topic: str, offset: int | None) -> int:
-    """How many records there are at most.
-
-    Raises:
-        TopicError: no broker answers, or it has no such topic.
-    """
-    with reader(settings, topic, from_beginning=True) as consumer:
-        ends = consumer.end_offsets(consumer.assignment())
-        starts = consumer.beginning_offsets(consumer.assignment())
-        return sum(max(0, end - max(starts[partition], offset or 0)) for partition, end in ends.items())

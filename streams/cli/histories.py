@@ -16,10 +16,11 @@ from rich.progress import Progress, TaskID
 from detectors.config import Config
 from detectors.sources import Source
 from streams.errors import HistoryError
-from streams.flattening import Flattener, lines, topic_records, topic_size
+from streams.flattening import Flattener, lines
 from streams.settings import Settings
 from streams.sources import Unavailable
 from streams.sources.buckets import SCHEME, Store
+from streams.topic_history import topic_records, topic_size
 
 
 class Past(NamedTuple):

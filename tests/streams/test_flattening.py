@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import resource
@@ -13,19 +12,15 @@ from pathlib import Path
 
 import cramjam
 import pytest
-from aiokafka import AIOKafkaProducer
 from rich.progress import Progress
 
 from detectors.config import Config
 from detectors.crawling import CrawledFold
 from detectors.loading import parse
-from streams import flattening, topics
-from streams.broker import Broker
 from streams.cli.histories import Histories
 from streams.counting import Table
-from streams.errors import HistoryError, TopicError
-from streams.flattening import Flattener, lines, topic_records
-from streams.settings import Settings
+from streams.errors import HistoryError
+from streams.flattening import Flattener, lines
 from streams.sources.buckets import Store
 from tests.streams.test_counting import HOUR, HOURS, START, closed, folded
 
@@ -152,28 +147,3 @@ def test_events_that_have_no_room_are_told_and_leave_nothing(
         ):
             histories.of_files([str(log)], Store("eu-central-1"))
     assert not list(room.iterdir())
-
-
-#: Many times what is fetched at once.
-LARGE = 40
-
-
-async def fill(settings: Settings, topic: str) -> None:
-    async with AIOKafkaProducer(**settings.async_client(), max_batch_size=1 << 20) as producer:
-        await asyncio.gather(*[await producer.send(topic, bytes(900_000), partition=0) for _ in range(LARGE)])
-
-
-@pytest.mark.kafka
-def test_a_broker_that_goes_away_is_told_and_not_waited_for_for_ever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(flattening, "SILENT_SECONDS", 3)
-    with Broker(tmp_path / "broker") as broker:
-        settings = Settings(bootstrap=broker.address, prefix="gone", group="gone", data=tmp_path)
-        topics.create(settings, ["archive"])
-        asyncio.run(fill(settings, "archive"))
-        records = topic_records(settings, "archive", None, ignored)
-        read = len(next(records))
-    with pytest.raises(TopicError, match="gives no more of 'archive', and 1 of its partitions"):
-        read += sum(map(len, records))
-    assert read < LARGE * 900_000
