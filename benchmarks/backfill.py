@@ -75,7 +75,7 @@ FROM range({events}) AS r(i)
 def main() -> int:
     """Write, run, check, show."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--events", type=int, default=4_000_000)
+    parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     what = parse(CONFIGURATION)
