@@ -65,6 +65,25 @@ def header(settings: Settings, copies: Copies, taken: datetime) -> Header:
     return Header(VERSION, taken, settings.group, len(copies), lanes)
 
 
+def scored_live(config: Config, copies: Copies) -> dict[str, int]:
+    """Up to where detectors have scored, in milliseconds, where that is more than a history that is filled.
+
+    What of a history was scored before whoever fills it was killed will be said again, and then as it was.
+    """
+    fingerprints = {detector.name: detector.fingerprint for detector in config.detectors}
+    scored: dict[str, int] = {}
+    for partition, copy in copies.items():
+        for (detector, _), lane in _head(partition, copy).lanes.items():
+            closer = lane.closer
+            if closer.closed_through is None:
+                continue
+            is_same = closer.fingerprint == fingerprints.get(detector)
+            if is_same and closer.live_from is not None and closer.closed_through <= closer.live_from:
+                continue
+            scored[detector] = max(closer.closed_through, scored.get(detector, closer.closed_through))
+    return scored
+
+
 def scorers(config: Config, detector: str, copies: Copies) -> Iterator[Scorer]:
     """The scorers of a detector as they are in copies."""
     for partition, copy in sorted(copies.items()):

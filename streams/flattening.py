@@ -6,23 +6,21 @@ Lines of text files, and the records of a topic: they are read by the format of 
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
-import cramjam
 import msgspec
 
 from detectors.config import Config
 from detectors.records import attribute
 from detectors.sources import Source
-from streams.clients import reader
-from streams.errors import HistoryError
+from streams.errors import HistoryError, SettingsError
 from streams.formats import make_format, parse_all
 from streams.history_files import PACKED, TABLES
-from streams.settings import Settings
 
 BATCH = 10_000
 #: Called with how much has been read.
@@ -60,62 +58,33 @@ def lines(path: Path, read: Read) -> Iterator[bytes]:
 
     Raises:
         HistoryError: it is a table, or cannot be unpacked.
+        SettingsError: what unpacks zstd is not installed.
     """
+    try:
+        from backports import zstd  # noqa: PLC0415  (an extra: a worker needs none of it)
+    except ImportError as error:
+        message = "lines of history may be packed with zstd: pip install 'lookalive[history]'"
+        raise SettingsError(message) from error
     name = path.name.lower()
     packed = next((packing for packing in PACKED if name.endswith(packing)), "")
     if name.removesuffix(packed).endswith(TABLES):
         message = f"{path}: this source has no tables but lines of text: give it files of those"
         raise HistoryError(message)
     try:
-        with path.open("rb") as raw:
-            for line in _unpacked(raw, packed):
+        with path.open("rb") as raw, _unpacked(raw, packed, zstd.open) as unpacked:
+            for n, line in enumerate(unpacked):
+                if n % BATCH == 0:
+                    read(raw.tell())
                 if line := line.rstrip(b"\r\n"):
                     yield line
-                    read(raw.tell())
-    except (OSError, EOFError, cramjam.DecompressionError) as error:
-        message = f"{path}: {error}"
+            read(raw.tell())
+    except (OSError, EOFError, zlib.error, zstd.ZstdError) as error:
+        message = f"{path}: it cannot be read: {error}"
         raise HistoryError(message) from error
 
 
-def _unpacked(raw: BinaryIO, packed: str) -> Iterable[bytes]:
+def _unpacked(raw: BinaryIO, packed: str, unzstd: Callable[[BinaryIO], Any]) -> BinaryIO:
+    """Its bytes as they are read: of what is packed, too, never the whole is in memory."""
     if packed == ".gz":
-        return gzip.open(raw)
-    if packed == ".zst":
-        return bytes(cramjam.zstd.decompress(raw.read())).splitlines()
-    return raw
-
-
-def topic_records(settings: Settings, topic: str, offset: int | None, read: Read) -> Iterator[bytes]:
-    """What a topic has by now, from an offset on in each of its partitions, else from the beginning.
-
-    Raises:
-        TopicError: no broker answers, or it has no such topic.
-    """
-    with reader(settings, topic, from_beginning=True) as consumer:
-        ends = consumer.end_offsets(consumer.assignment())
-        starts = consumer.beginning_offsets(consumer.assignment())
-        for partition, start in starts.items():
-            consumer.seek(partition, min(max(start, offset or 0), ends[partition]))
-        left = {partition for partition, end in ends.items() if consumer.position(partition) < end}
-        done = 0
-        while left:
-            for partition, records in consumer.poll(timeout_ms=500).items():
-                for record in records:
-                    if record.offset < ends[partition]:
-                        done += 1
-                        yield record.value or b""
-                if consumer.position(partition) >= ends[partition]:
-                    left.discard(partition)
-            read(done)
-
-
-def topic_size(settings: Settings, topic: str, offset: int | None) -> int:
-    """How many records there are at most.
-
-    Raises:
-        TopicError: no broker answers, or it has no such topic.
-    """
-    with reader(settings, topic, from_beginning=True) as consumer:
-        ends = consumer.end_offsets(consumer.assignment())
-        starts = consumer.beginning_offsets(consumer.assignment())
-        return sum(max(0, end - max(starts[partition], offset or 0)) for partition, end in ends.items())
+        return cast(BinaryIO, gzip.open(raw))
+    return cast(BinaryIO, unzstd(raw)) if packed == ".zst" else raw

@@ -77,7 +77,7 @@ def command(
 ) -> None:
     """Let detectors learn from files or a topic of the past before their source is live.
 
-    Intervals up to --to come from the files and later ones from the source, none from both. Workers may run
+    Intervals up to --to come from there and later ones from the source, none from both. Workers may run
     already: they score what is live when the history has come up to there. Goes on where it was when it is
     called again after any end. Exit status 1 when there was no event that could be used.
     """
@@ -94,7 +94,7 @@ def command(
     partitions = {state.name: state.partitions or where.partitions for state in states}
     detectors = what.detectors_of(name)
     stored = cursors.read(where, {key(what, detector) for detector in detectors})
-    scored = _scored(where)
+    scored = _scored(what, where)
     filled = []
     with ExitStack() as stack, closing(Store(where.aws_region)) as store, bar() as progress:
         histories = Histories(what, name, stack, progress)
@@ -182,6 +182,8 @@ def _refuse_what_is_known(detector: Detector, of: Span, cursor: Cursor | None, s
         HistoryError: some of it was scored before, and not as history.
     """
     ours = cursor.through if cursor is not None else of.start
+    if ours == of.end:
+        return  # All of it was filled: who asks again changes nothing.
     if scored is not None and scored > max(ours, of.start):
         message = (
             f"detector {detector.name!r} has scored up to {utc(scored):%Y-%m-%dT%H:%M}Z, and what has closed "
@@ -218,19 +220,14 @@ def _while(work: Callable[[], T], show_how_far: Callable[[], None]) -> T:
     return done[0]
 
 
-def _scored(where: Settings) -> dict[str, int]:
-    """Up to where detectors have scored, as far as the workers of the group have stored it."""
+def _scored(what: Config, where: Settings) -> dict[str, int]:
+    """Up to where detectors have scored what is live, as far as the workers of the group have stored it."""
     try:
         copies = backups.fetch(where, lambda *_: None)
     except TopicError:
         # No worker of this group has ever run.
         return {}
-    scored: dict[str, int] = {}
-    for lane in backups.header(where, copies, datetime.now(UTC)).lanes:
-        if lane.through is not None:
-            through = round(lane.through.timestamp() * 1000)
-            scored[lane.detector] = max(through, scored.get(lane.detector, through))
-    return scored
+    return backups.scored_live(what, copies)
 
 
 def _source(what: Config, asked: str | None) -> str:

@@ -16,10 +16,11 @@ from rich.progress import Progress, TaskID
 from detectors.config import Config
 from detectors.sources import Source
 from streams.errors import HistoryError
-from streams.flattening import Flattener, lines, topic_records, topic_size
+from streams.flattening import Flattener, lines
 from streams.settings import Settings
 from streams.sources import Unavailable
 from streams.sources.buckets import SCHEME, Store
+from streams.topic_history import topic_records, topic_size
 
 
 class Past(NamedTuple):
@@ -73,11 +74,20 @@ class Histories:
         self._bars.update(task, completed=before + read)
 
     def _flattened(self, records: Iterable[bytes]) -> Past:
+        """Events on this machine, in a folder of their own.
+
+        Raises:
+            HistoryError: there is no room for them.
+        """
         flattener = Flattener(self._config, self._source)
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="lookalive-history-"))
         flat = Path(folder) / "events.jsonl"
-        with flat.open("wb") as to:
-            flattener.write(records, to)
+        try:
+            with flat.open("wb") as to:
+                flattener.write(records, to)
+        except OSError as error:
+            message = f"{flat}: {error.strerror}: let TMPDIR be a folder with room for all events as JSON"
+            raise HistoryError(message) from error
         return Past([flat], flattener.flat, flattener.invalid)
 
 

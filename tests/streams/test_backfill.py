@@ -33,11 +33,27 @@ START = 1_774_656_000_000
 DAYS = 10
 #: From then on the topic says what is; it also has what was for a day before, and that counts for nothing.
 LIVE = START + 8 * 24 * HOUR
+END = START + DAYS * 24 * HOUR
 SECONDS = 240
 #: Publishes some intervals at a time, so that there is an end between any two of them.
 IN_SMALL_STEPS = """
 import streams.backfill
 streams.backfill.STRIDE = 20
+from streams.cli import main
+main()
+"""
+
+#: And one that kills itself when of five steps the intervals are there, and not that they are.
+KILLED_BETWEEN = """
+import itertools, os, signal
+import streams.backfill
+streams.backfill.STRIDE = 20
+message, calls = streams.backfill.cursors.message, itertools.count(1)
+def killed(*arguments):
+    if next(calls) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return message(*arguments)
+streams.backfill.cursors.message = killed
 from streams.cli import main
 main()
 """
@@ -109,9 +125,9 @@ class Shop:
         }
         create(settings, [self.topic])
 
-    def send(self, producer: Any) -> None:
+    def send(self, producer: Any, since: int = LIVE - 24 * HOUR, until: int = END) -> None:
         for event in EVENTS:
-            if event["ts"] >= LIVE - 24 * HOUR:
+            if since <= event["ts"] < until:
                 producer.send(self.topic, json.dumps(event).encode(), partition=0)
         producer.flush()
 
@@ -122,11 +138,13 @@ class Shop:
         runner = CliRunner(env=self.environment)
         return runner.invoke(main, ["backfill", "-c", str(self.file), *arguments])
 
-    def backfill_in_small_steps(self) -> subprocess.Popen[bytes]:
+    def backfill_in_small_steps(
+        self, *arguments: str, program: str = IN_SMALL_STEPS
+    ) -> subprocess.Popen[bytes]:
         others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        command = [sys.executable, "-c", IN_SMALL_STEPS, "backfill", "-c", str(self.file)]
+        command = [sys.executable, "-c", program, "backfill", "-c", str(self.file)]
         return subprocess.Popen(
-            [*command, "--input", str(self.past)],
+            [*command, *(arguments or ("--input", str(self.past)))],
             env={**others, **self.environment},
             stdout=subprocess.DEVNULL,
         )
@@ -219,6 +237,35 @@ def test_a_topic_is_history_up_to_where_nothing_more_may_come(
         got = scored(settings, read_all, DAYS * 24 - 1)
     expected = shop.scores_of_a_backtest(tmp_path)
     assert got == [line for line in expected if line["interval_start"] < "2026-04-06T23"]
+
+
+@pytest.mark.parametrize("from_topic", [False, True])
+def test_a_history_that_was_killed_goes_on_though_workers_have_scored_beyond_its_cursor(
+    from_topic: bool, shop: Shop, settings: Settings, read_all: Callable[..., list[Any]], producer: Any,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    until = LIVE + HOUR // 2
+    if from_topic:
+        # The source's own: of what it has, one part is history and the other is live.
+        shop.send(producer, START, until)
+    arguments = ("--topic", shop.topic) if from_topic else ()
+    killed = shop.backfill_in_small_steps(*arguments, program=KILLED_BETWEEN)
+    assert killed.wait(SECONDS) == -signal.SIGKILL
+    with running_worker(shop.configuration, settings):
+        # Five steps of five hours.
+        scored(settings, read_all, 25)
+    # Of the topic more is over by now.
+    shop.send(producer, until if from_topic else LIVE - 24 * HOUR, LIVE + 12 * HOUR)
+    assert shop.backfill_in_small_steps(*arguments).wait(SECONDS) == 0
+    shop.send(producer, LIVE + 12 * HOUR)
+    with running_worker(shop.configuration, settings):
+        got = scored(settings, read_all, DAYS * 24 - 1)
+    expected = shop.scores_of_a_backtest(tmp_path)
+    assert got == [line for line in expected if line["interval_start"] < "2026-04-06T23"]
+    if not from_topic:
+        again = shop.backfill()
+        assert again.exit_code == 0, again.output
+        assert len(scored(settings, read_all, 1)) == len(got)
 
 
 def test_a_topic_may_be_read_from_an_offset_on(shop: Shop, settings: Settings, producer: Any) -> None:

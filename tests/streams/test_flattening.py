@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import gzip
 import json
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import cramjam
 import pytest
+from rich.progress import Progress
 
 from detectors.config import Config
 from detectors.crawling import CrawledFold
 from detectors.loading import parse
+from streams.cli.histories import Histories
 from streams.counting import Table
 from streams.errors import HistoryError
 from streams.flattening import Flattener, lines
+from streams.sources.buckets import Store
 from tests.streams.test_counting import HOUR, HOURS, START, closed, folded
 
 CONFIGURATION = """
@@ -47,6 +54,10 @@ def record(n: int) -> bytes:
             "httpRequest": request,
         }
     ).encode()
+
+
+def ignored(_: int) -> None:
+    """How much is read does not matter here."""
 
 
 RECORDS = [record(n) for n in range(5_000)]
@@ -87,8 +98,52 @@ def test_a_table_is_no_text(tmp_path: Path) -> None:
         list(lines(tmp_path / "past.csv.gz", print))
 
 
-def test_what_cannot_be_unpacked_is_told(tmp_path: Path) -> None:
-    broken = tmp_path / "waf.log.gz"
-    broken.write_bytes(gzip.compress(RECORDS[0])[:-9])
-    with pytest.raises(HistoryError, match=r"waf\.log\.gz"):
-        list(lines(broken, print))
+@pytest.mark.parametrize(("packing", "pack"), [(".gz", gzip.compress), (".zst", cramjam.zstd.compress)])
+@pytest.mark.parametrize("how", ["cut", "damaged", "not packed"])
+def test_what_cannot_be_unpacked_is_told(
+    how: str, packing: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    packed, broken = bytes(pack(b"".join(RECORDS))), tmp_path / f"waf.log{packing}"
+    said = {"cut": packed[:-9], "damaged": packed[:14] + b"\xff" * 200, "not packed": RECORDS[0]}
+    broken.write_bytes(said[how])
+    with pytest.raises(HistoryError, match=rf"waf\.log\{packing}: it cannot be read"):
+        list(lines(broken, ignored))
+
+
+@pytest.mark.parametrize(("packing", "pack"), [(".gz", gzip.compress), (".zst", cramjam.zstd.compress)])
+def test_packed_parts_behind_one_another_are_one_file(
+    packing: str, pack: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    log = tmp_path / f"waf.log{packing}"
+    # As files are joined; and what ends a line in a terminal is none here.
+    log.write_bytes(bytes(pack(b"one\nt")) + bytes(pack(b"wo\rhalf\n\nthree")))
+    assert list(lines(log, ignored)) == [b"one", b"two\rhalf", b"three"]
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_events_that_have_no_room_are_told_and_leave_nothing(
+    what: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, room = tmp_path / "waf.log", tmp_path / "room"
+    log.write_bytes(b"\n".join(RECORDS))
+    room.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(room))
+    with ExitStack() as stack, Progress(disable=True) as bars:
+        histories = Histories(what, "edge", stack, bars)
+        with (
+            no_file_larger_than(100_000),
+            pytest.raises(HistoryError, match="let TMPDIR be a folder with room"),
+        ):
+            histories.of_files([str(log)], Store("eu-central-1"))
+    assert not list(room.iterdir())
