@@ -34,7 +34,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     """A Kafka topic and how its records are read: what a source is that says no `type`."""
 
     topic: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-    #: Name of an input format: `json`, `clickstream`, `aws-waf`.
+    #: Name of an input format, such as `json`, `clickstream`, `aws-waf`.
     format: str
     #: `wall`: events are about now; when all is silent, time passes with the clock.
     #: `event`: a replay; only events move time.

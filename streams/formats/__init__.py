@@ -12,10 +12,12 @@ from typing import NamedTuple, Protocol
 from detectors.config import ConfigError, FieldKind
 from detectors.records import Event
 from detectors.sources import Source
+from streams.formats.access_logs import AccessLog
 from streams.formats.aws_waf import AwsWaf
 from streams.formats.clickstream import Clickstream
 from streams.formats.decoding import FAILURES, BadEvent, Reason
 from streams.formats.json import Json
+from streams.formats.modsecurity import ModSecurity
 from streams.formats.vocabulary import nearest
 
 __all__ = ["FAILURES", "FORMATS", "BadEvent", "Format", "Parsed", "Reason", "make_format", "parse_all"]
@@ -47,6 +49,10 @@ FORMATS: Mapping[str, Callable[[Source, Mapping[str, FieldKind]], Format]] = {
     "json": Json,
     "clickstream": Clickstream,
     "aws-waf": AwsWaf,
+    "modsecurity": ModSecurity,
+    "access-log": AccessLog,
+    "cloudfront": AccessLog,
+    "alb": AccessLog,
 }
 
 
