@@ -1,10 +1,10 @@
-"""The audit log of ModSecurity and Coraza as JSON: a request becomes one event, and one more for each rule.
+"""The audit log of ModSecurity and Coraza as JSON: a request becomes one event, and more where rules counted.
 
-The first event has what was done with the request: BLOCK or ALLOW. A blocked one has the rule that it broke
-first; where rules only add to a score, as in the OWASP core rule set, that is the first of those, and not the
-one that adds up. Every other rule that matched gives an event of its own with action COUNT: so what only is
-detected can be watched before it blocks. Requests are counted with `where = { action = { not = "COUNT" } }`.
-The names are those of `aws-waf`.
+The first event has what was done with the request: BLOCK or ALLOW. A blocked one has the worst rule of an
+attack that it broke; where rules add to a score, as in the OWASP core rule set, not the one that adds up.
+Of a request that was let through, each rule that matched gives an event of its own with action COUNT: so what
+only is detected can be watched before it blocks. Requests are counted with
+`where = { action = { not = "COUNT" } }`. The names are those of `aws-waf`.
 
 | field | what it is |
 |---|---|
@@ -102,7 +102,7 @@ class ModSecurity:
         self._event = event_type(fields)
 
     def parse(self, raw: bytes) -> Sequence[Event]:
-        """The event of the request, then one for each rule that matched beside the one that it broke first.
+        """The event of the request, then one for each rule that matched a request that was let through.
 
         Raises:
             BadEvent: the record is no JSON object, has no time, or other types than the logs have.
@@ -117,12 +117,11 @@ class ModSecurity:
 
     def _told(self, request: Request) -> Iterator[dict[str, Value]]:
         rules = [rule for rule in request.rules if not _ADDING_UP.search(rule.file)] or request.rules
-        first = min(rules, key=lambda rule: rule.rank, default=None)
-        if not request.blocked:
-            yield self._values("ALLOW", None, request)
-        else:
-            yield self._values("BLOCK", first, request)
-            rules = [rule for rule in rules if rule is not first]
+        if request.blocked:
+            # What other rules found is why it was blocked, too.
+            yield self._values("BLOCK", min(rules, key=lambda rule: rule.rank, default=None), request)
+            return
+        yield self._values("ALLOW", None, request)
         for rule in {rule.id: rule for rule in rules}.values():
             yield self._values("COUNT", rule, request)
 
