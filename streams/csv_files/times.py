@@ -168,22 +168,23 @@ def _reads(reader: Reader, text: str) -> datetime | None:
 
 def _read(cells: Sequence[str], reader: Reader, zone: ZoneInfo | None) -> Iterator[Time | None]:
     last: int | None = None
-    before, read = "", None
+    before, read, known = "", None, None
     for cell in cells:
-        # Rows of one interval mostly follow each other.
+        # Rows of one interval mostly follow each other. By a clock of a zone, the same may be an hour later.
+        if cell == before and zone is None:
+            yield known
+            continue
         if cell != before:
             before, read = cell, _reads(reader, cell)
-        time = read
-        if time is None or not 1000 <= time.year < 9000:
-            yield None
-            continue
-        if time.tzinfo is not None:
-            known = _seen_from(time, zone)
-        elif zone is None:
-            known = Time((time.replace(tzinfo=UTC) - EPOCH) // MILLISECOND, 0)
-        else:
-            known = _on_the_wall(time, zone, last)
-        last = known.ms
+        known = None
+        if read is not None and 1000 <= read.year < 9000:
+            if read.tzinfo is not None:
+                known = _seen_from(read, zone)
+            elif zone is None:
+                known = Time((read.replace(tzinfo=UTC) - EPOCH) // MILLISECOND, 0)
+            else:
+                known = _on_the_wall(read, zone, last)
+            last = known.ms
         yield known
 
 
