@@ -16,8 +16,11 @@ from streams.formats.access_logs import AccessLog
 from streams.formats.aws_waf import AwsWaf
 from streams.formats.clickstream import Clickstream
 from streams.formats.decoding import FAILURES, BadEvent, Reason
+from streams.formats.ga4 import Ga4
 from streams.formats.json import Json
 from streams.formats.modsecurity import ModSecurity
+from streams.formats.segment import Segment
+from streams.formats.snowplow import Snowplow
 from streams.formats.vocabulary import nearest
 
 __all__ = ["FAILURES", "FORMATS", "BadEvent", "Format", "Parsed", "Reason", "make_format", "parse_all"]
@@ -49,6 +52,9 @@ FORMATS: Mapping[str, Callable[[Source, Mapping[str, FieldKind]], Format]] = {
     "json": Json,
     "clickstream": Clickstream,
     "aws-waf": AwsWaf,
+    "snowplow": Snowplow,
+    "ga4": Ga4,
+    "segment": Segment,
     "modsecurity": ModSecurity,
     "access-log": AccessLog,
     "cloudfront": AccessLog,

@@ -30,7 +30,7 @@ from tests.streams.sources.servers import Server
 DETECTOR = Path(__file__).parents[2] / "deploy" / "detectors" / "database-load.toml"
 START = round(datetime(2030, 1, 7, 9, tzinfo=UTC).timestamp() * 1000)
 MINUTES, SECONDS = 30, 60
-#: Seconds between samples. InnoDB tells of its transactions anew only when nobody has asked for a tenth of one.
+#: Seconds between samples. InnoDB tells of transactions anew only when nobody has asked for a tenth of one.
 EVERY = {"postgresql": 0.03, "mariadb": 0.12}
 #: A minute, and enough of the next that the first is over.
 WRONG = 70
