@@ -51,8 +51,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     time_unit: TimeUnit = "auto"
     #: For `json`: field name → path, where they differ, such as `country = "geo.country"`.
     fields: dict[FieldName, str] = {}
-    #: Fields of which only a part is kept, before anything sees them: of an address its `network`, of any value
-    #: a `hash`.
+    #: Fields of which only a part is kept, before anything sees them: of an address its `network`, or of any
+    #: value a `hash`.
     hidden: dict[FieldName, Hidden] = {}
     #: Where the key of hashes is: whoever does not know it cannot tell the values.
     hidden_key: Secret | None = None
