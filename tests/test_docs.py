@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 import subprocess
@@ -28,7 +29,7 @@ from streams import reference
 from streams.cli import COMMANDS, main
 from streams.cli.check import watch
 from streams.deliveries import Deliveries
-from streams.formats import FORMATS, Reason, aws_waf, clickstream, make_format
+from streams.formats import FORMATS, Reason, make_format
 from streams.group import cloud_event_headers
 from streams.metrics import Metrics
 from streams.names import Names
@@ -232,7 +233,7 @@ def test_an_example_becomes_the_events_that_are_shown(name: str) -> None:
         ((owner, source),) = configuration.streamed.items()
         fields = configuration.fields_of(owner)
     else:
-        fields = dict({"clickstream": clickstream.FIELDS, "aws-waf": aws_waf.FIELDS}[name])
+        fields = dict(inspect.getmodule(FORMATS[name]).FIELDS)  # type: ignore[union-attr]
         assert [field for field in fields if f"`{field}`" not in section] == []
     (record,) = blocks(section, "json")
     events = make_format("shown", source, fields).parse(record.strip().encode())

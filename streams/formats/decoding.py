@@ -16,7 +16,15 @@ from msgspec import Meta
 
 #: Why a record is no event: the label of a metric, so the list is closed.
 Reason = Literal[
-    "not_utf8", "not_json", "too_deep", "not_an_object", "wrong_type", "out_of_range", "no_time", "bad_time"
+    "not_utf8",
+    "not_json",
+    "too_deep",
+    "not_an_object",
+    "no_line",
+    "wrong_type",
+    "out_of_range",
+    "no_time",
+    "bad_time",
 ]
 
 #: What a field may be when a measure adds it up; JSON has no other numbers than finite ones.

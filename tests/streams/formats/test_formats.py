@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from pathlib import Path
 from typing import get_args
@@ -14,7 +15,18 @@ from hypothesis import strategies as st
 
 from detectors.config import ConfigError, FieldKind
 from detectors.sources import Source
-from streams.formats import FORMATS, BadEvent, Format, Reason, aws_waf, clickstream, make_format
+from streams.formats import (
+    FORMATS,
+    BadEvent,
+    Format,
+    Reason,
+    access_logs,
+    aws_waf,
+    clickstream,
+    make_format,
+    modsecurity,
+    visits,
+)
 
 CLICK = (
     b'{"ts": 1700000000123, "event": "purchase", "platform": "web", "user": "u-7", "amount": 59.9, "n": null}'
@@ -28,6 +40,21 @@ JSON_FIELDS: dict[str, FieldKind] = {
     "user": "any", "amount": "number", "geo.country": "any", "items.0.price": "number",
 }  # fmt: skip
 
+
+def shown(name: str) -> bytes:
+    """The record that the documentation shows of a format."""
+    page = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {name}\n")[2]
+    return str(re.findall(r"^```json\n(.*?)\n```$", section, re.MULTILINE | re.DOTALL)[0]).encode()
+
+
+#: Formats of lines → the time of the record that is shown, and a text in it that is read.
+LINES = {
+    "access-log": (b"01/Dec/2026:10:18:16", b"203.0.113.9"),
+    "cloudfront": (b"2019-12-04", b"LAX1"),
+    "alb": (b"2018-07-02T22:23:00", b"203.0.113.9"),
+}
+
 #: Format → one that reads all it can, a good record, its time, and a text in it that is read.
 SUBJECTS: dict[str, tuple[Format, bytes, bytes, bytes]] = {
     "json": (make_format("s", Source("t", "json", time="ts"), JSON_FIELDS), ORDER, b"1700000000123", b"u-7"),
@@ -35,9 +62,34 @@ SUBJECTS: dict[str, tuple[Format, bytes, bytes, bytes]] = {
         make_format("s", Source("t", "clickstream"), clickstream.FIELDS), CLICK, b"1700000000123", b"u-7",
     ),
     "aws-waf": (make_format("s", Source("t", "aws-waf"), aws_waf.FIELDS), WAF, b"1678254945919", b"/search"),
+    **{
+        name: (
+            make_format("s", Source("t", name), visits.FIELDS), shown(name), time, b"u-7",
+        )
+        for name, time in {
+            "segment": b"2030-01-31T12:00:00.250Z",
+            "ga4": b"1896091200250000",
+            "snowplow": b"2030-01-31T12:00:00.250Z",
+        }.items()
+    },
+    "modsecurity": (
+        make_format("s", Source("t", "modsecurity"), modsecurity.FIELDS), shown("modsecurity"),
+        b"01/Dec/2026:10:19:01.903755 +0000", b"shop.example.com",
+    ),
+    **{
+        name: (
+            make_format("s", Source("t", name), access_logs.FIELDS),
+            json.loads(shown(name))["message"].encode(),
+            *known,
+        )
+        for name, known in LINES.items()
+    },
 }  # fmt: skip
 
+#: Formats whose records are JSON objects, and those whose records are lines.
 every = pytest.mark.parametrize("name", SUBJECTS)
+every_json = pytest.mark.parametrize("name", [name for name in SUBJECTS if name not in {*LINES, "snowplow"}])
+every_line = pytest.mark.parametrize("name", LINES)
 
 
 def refused(subject: Format, raw: bytes) -> BadEvent:
@@ -76,7 +128,7 @@ def test_random_bytes_are_refused(name: str, raw: bytes) -> None:
     survives(SUBJECTS[name][0], raw)
 
 
-@every
+@every_json
 def test_a_truncated_record_is_refused_wherever_it_is_cut(name: str) -> None:
     subject, good, *_ = SUBJECTS[name]
 
@@ -102,7 +154,7 @@ JSON = st.recursive(
 )
 
 
-@every
+@every_json
 @given(data=st.data())
 def test_a_record_with_any_value_anywhere_does_no_harm(name: str, data: st.DataObject) -> None:
     subject, good, *_ = SUBJECTS[name]
@@ -117,7 +169,7 @@ def test_a_record_with_any_value_anywhere_does_no_harm(name: str, data: st.DataO
     survives(subject, json.dumps(record).encode())
 
 
-@every
+@every_json
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
@@ -149,12 +201,34 @@ def test_text_that_is_not_utf8_is_refused(name: str, bad: bytes) -> None:
     assert refused(subject, good.replace(text, bad)).reason == "not_utf8"
 
 
-@every
+@every_json
 @pytest.mark.parametrize("bad", [rb"\ud800", rb"\udc00x", rb"\ud800\ud800", b"\x01", rb"\x41"])
 def test_lone_surrogates_and_control_characters_are_refused(name: str, bad: bytes) -> None:
     subject, good, _, text = SUBJECTS[name]
 
     assert refused(subject, good.replace(text, bad)).reason == "not_json"
+
+
+@every_line
+@pytest.mark.parametrize("raw", [b"", b"null", b"[1, 2]", b'"text"', b"{'x': 1}", b"{}", b'{"message": 7}'])
+def test_what_is_no_line_is_refused(name: str, raw: bytes) -> None:
+    assert refused(SUBJECTS[name][0], raw).reason == "no_line"
+
+
+@every_line
+def test_a_line_that_a_forwarder_has_wrapped_is_that_line(name: str) -> None:
+    subject, good, *_ = SUBJECTS[name]
+    for key in ("message", "log"):
+        wrapped = json.dumps({"host": "web-1", key: f"{good.decode()}\n"}).encode()
+        assert subject.parse(wrapped) == subject.parse(good)
+
+
+@every_line
+@pytest.mark.parametrize("flood", [b" [", b'\\"', b'"', b" ", b"\t", b"1 ", b"[1] "])
+def test_a_line_that_is_meant_to_take_long_does_not(name: str, flood: bytes) -> None:
+    began = time.process_time()
+    survives(SUBJECTS[name][0], SUBJECTS[name][1][:40] + flood * 100_000)
+    assert time.process_time() - began < 5
 
 
 @every
@@ -164,7 +238,7 @@ def test_a_byte_order_mark_is_passed_over(name: str) -> None:
     assert subject.parse(b"\xef\xbb\xbf" + good) == subject.parse(good)
 
 
-@every
+@pytest.mark.parametrize("name", ["json", "clickstream", "aws-waf"])
 def test_of_a_key_that_comes_twice_the_last_counts(name: str) -> None:
     subject, good, *_ = SUBJECTS[name]
     key = b"timestamp" if name == "aws-waf" else b"ts"
@@ -227,7 +301,7 @@ def test_an_unknown_format_is_refused_with_the_nearest() -> None:
         ConfigError, match="source 'shop': no format 'clickstraem'; did you mean 'clickstream'"
     ):
         make_format("shop", Source("t", "clickstraem"), {})
-    with pytest.raises(ConfigError, match="no format 'xml'; known: aws-waf, clickstream, json"):
+    with pytest.raises(ConfigError, match="no format 'xml'; known: access-log, alb, aws-waf, clickstream"):
         make_format("shop", Source("t", "xml"), {})
 
 
