@@ -48,12 +48,6 @@ class Told(msgspec.Struct):
     members: int
     alert: Alert
 
-    def is_like(self, other: Told) -> bool:
-        """Whether the same was told, if not for the same reasons."""
-        return msgspec.structs.replace(self, alert=_unasked(self.alert)) == msgspec.structs.replace(
-            other, alert=_unasked(other.alert)
-        )
-
 
 class Withheld(msgspec.Struct):
     """What may be told later: groups by rule as they were last, and what is snoozed."""
@@ -77,23 +71,6 @@ class Alerter:
         #: Open groups that a rule may come back to when time has passed, though they do not change.
         self._waiting: dict[str, AnomalyGroup] = {}
         self._snoozes = Snoozes()
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing was told that goes on, and nothing waits to be."""
-        return not (self._told or self._waiting)
-
-    def is_like(self, other: Alerter) -> bool:
-        """Whether another has told the same of the same groups, if not for the same reasons."""
-        return (
-            self._waiting == other._waiting
-            and self._told.keys() == other._told.keys()
-            and all(told.is_like(other._told[key]) for key, told in self._told.items())
-        )
-
-    def follow(self, other: Alerter) -> None:
-        """Go on from where another is, which goes on by itself."""
-        self.load(*other.save())
 
     def take(self, snooze: Snooze) -> None:
         """Take in that something is snoozed: it holds from the next interval on."""
@@ -304,10 +281,6 @@ def _is_news(now: Alert, told: Told) -> bool:
         or now.members_total >= told.members * BROADER_BY
         or now.direction == "stopped" != told.alert.direction
     )
-
-
-def _unasked(alert: Alert) -> Alert:
-    return msgspec.structs.replace(alert, why=())
 
 
 def _closed(last: Alert, group: AnomalyGroup) -> Alert:

@@ -182,8 +182,8 @@ class Advice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     #: In a sentence or two.
     say: Annotated[str, Meta(min_length=1, max_length=500)]
-    #: Where to read on: an address.
-    runbook: Annotated[str, Meta(pattern=r"^https?://\S+$")] | None = None
+    #: Where to read on: an address, or where a page is.
+    runbook: Annotated[str, Meta(pattern=r"^\S{1,500}$")] | None = None
     #: Holds where these dimensions have these values, or most of the evidence has them.
     where: Where = {}
     #: Holds for anomalies of these measures; of all when empty.

@@ -118,15 +118,6 @@ class Courses(msgspec.Struct):
         if self.onset.is_young:
             self.onset.go_on({measure: _off(of) for measure, of in here.items()})
 
-    def copied(self) -> Courses:
-        """The courses as they are now, which go on by themselves."""
-        of = {
-            measure: msgspec.structs.replace(course, values=[{**away} for away in course.values])
-            for measure, course in self.of.items()
-        }
-        known = {measure: [*off] for measure, off in self.onset.of.items()}
-        return Courses(of, Onset(known, self.onset.intervals))
-
     def grow(self, start: datetime) -> None:
         """It is much clearer now: where it began long before, what that was says nothing of how this did."""
         if self.onset.is_young:

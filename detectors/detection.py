@@ -14,7 +14,6 @@ from detectors.closing import Closer
 from detectors.config import Config, Detector
 from detectors.feedback import Said, Verdict
 from detectors.folding import Fold
-from detectors.localisation_places import Localiser
 from detectors.models.base import Model
 from detectors.open_group import shortened
 from detectors.records import Alert, AnomalyGroup, Event, IntervalScores, Partial, Place, Watermark
@@ -40,10 +39,6 @@ class Detection:
     def model_of(self, detector: str, measure: str, place: Place) -> tuple[Model, int] | None:
         """The model of a series, and which of its series that is; None where there is none."""
         return self._after[detector].model_of(measure, place)
-
-    def localiser_of(self, detector: str) -> Localiser:
-        """What is usual of the leaves of a detector."""
-        return self._after[detector].localiser
 
     def hear(self, said: Said) -> None:
         """Take in what someone has said: it holds for intervals that are still open."""
@@ -84,10 +79,6 @@ class _AfterFold:
         self._reporter = Reporter(detector, rules)
         #: Verdicts on what has not come yet.
         self._said: list[Verdict] = []
-
-    @property
-    def localiser(self) -> Localiser:
-        return self._reporter.grouper.localiser
 
     def model_of(self, measure: str, place: Place) -> tuple[Model, int] | None:
         found = (scorer.model_of(measure, place) for _, scorer in self._shards)

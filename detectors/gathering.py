@@ -80,11 +80,6 @@ class Gatherer:
         self._newest: dict[int, datetime] = {}
         self._pending: dict[datetime, Gathered] = {}
 
-    @property
-    def waits(self) -> bool:
-        """Whether there are intervals that are not whole."""
-        return bool(self._pending)
-
     def add(self, scores: IntervalScores, asked: Set[SeriesKey]) -> Iterator[Gathered]:
         """Take in a chunk; yields the intervals that are whole with it, in order.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence, Set
-from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -20,7 +19,7 @@ from detectors.breaches import Breaches, Suspect, is_still_off
 from detectors.config import AlertRule, Detector
 from detectors.following import Following
 from detectors.gathering import Gathered, Gatherer, GathererState, SeriesKey
-from detectors.localisation_places import Localiser, LocaliserState, strength
+from detectors.localisation_places import LocaliserState, strength
 from detectors.members import Member, anomaly_of, deviation, importance, says_more
 from detectors.models import MODELS
 from detectors.models.seasonal import Seasonal
@@ -62,12 +61,8 @@ class GrouperState(msgspec.Struct):
 class Grouper:
     """The open groups of one detector."""
 
-    def __init__(
-        self, detector: Detector, rules: Sequence[AlertRule], separator: Separator | None = None
-    ) -> None:
-        """`separator` tells faults apart by what it knows already: then nothing is learnt."""
+    def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
         self.detector = detector
-        self._learns = separator is None
         self._bars = Bars(detector, rules)
         self._breaches = Breaches(detector)
         self._coarsest = detector.monitored[0]
@@ -75,7 +70,7 @@ class Grouper:
         #: Measures of which it is known what the last days would have brought.
         self._remembered = {m.name for m in detector.measures if issubclass(MODELS[m.model], Seasonal)}
         self._gatherer = Gatherer(detector, self._bars)
-        self._separator = separator or Separator(detector)
+        self._separator = Separator(detector)
         self._open: list[OpenGroup] = []
         #: Those that ended a short while ago, and may come back.
         self._over: list[OpenGroup] = []
@@ -91,11 +86,6 @@ class Grouper:
         return len(self._open)
 
     @property
-    def localiser(self) -> Localiser:
-        """What is usual of the leaves."""
-        return self._separator.localiser
-
-    @property
     def passed(self) -> datetime | None:
         """Start of the last interval that was grouped."""
         return self._gatherer.passed
@@ -105,34 +95,11 @@ class Grouper:
         """The severity of the worst open group; 0 where there is none."""
         return max((group.primary.anomaly.severity for group in self._open), default=0.0)
 
-    def is_idle(self, now: datetime) -> bool:
-        """Whether nothing of before matters for the groups of an interval that ends now."""
-        return not (self._open or self._breaches.suspects or self._gatherer.waits or self._back_soon(now))
-
-    def is_like(self, other: Grouper, now: datetime) -> bool:
-        """Whether another of the same detector would make the same groups from an interval that ends now on.
-
-        What measures follow each other may be told of these in other ways.
-        """
-        return (
-            self._open == other._open
-            and self._breaches.suspects == other._breaches.suspects
-            and self._back_soon(now) == other._back_soon(now)
-            and not (self._gatherer.waits or other._gatherer.waits)
-        )
-
-    def _back_soon(self, now: datetime) -> list[OpenGroup]:
-        """The groups that are over, and may come back in an interval that ends now."""
-        return [group for group in self._over if now - group.end <= COOL_DOWN * self.detector.interval]
-
-    def follow(self, other: Grouper) -> None:
-        """Go on from where another of the same detector is, which goes on by itself."""
-        self._gatherer.load(deepcopy(other._gatherer.save()))
-        self._open = [group.copied() for group in other._open]
-        self._over = [group.copied() for group in other._over]
-        suspects = other._breaches.suspects
-        self._breaches.suspects = {key: msgspec.structs.replace(each) for key, each in suspects.items()}
-        self._following = deepcopy(other._following)
+    @property
+    def asked(self) -> Set[SeriesKey]:
+        """The series whose values are to be gathered, whether they are anomalous or not."""
+        primaries = {(group.primary.anomaly.measure, group.primary.place) for group in self._open}
+        return primaries | self._breaches.suspects.keys()
 
     def group(self, scores: IntervalScores) -> list[AnomalyGroup]:
         """Take in a chunk of scores; returns the groups that opened, changed or closed.
@@ -140,11 +107,9 @@ class Grouper:
         An interval is grouped when all its chunks of all shards are there, once.
         """
         self.joined, self.qualities = [], []
-        primaries = {(group.primary.anomaly.measure, group.primary.place) for group in self._open}
-        asked = primaries | self._breaches.suspects.keys()
         groups: list[AnomalyGroup] = []
-        for interval in self._gatherer.add(scores, asked):
-            groups += self._group(interval)
+        for interval in self._gatherer.add(scores, self.asked):
+            groups += self.group_whole(interval)
             if interval.quality is not None:
                 self.qualities.append(interval.quality)
         return groups
@@ -176,8 +141,9 @@ class Grouper:
     def _is_severe(self, score: Score) -> bool:
         return score.severity + score.relief >= self._bars.opens(score.measure)
 
-    def _group(self, interval: Gathered) -> list[AnomalyGroup]:
-        self._over = self._back_soon(interval.end)
+    def group_whole(self, interval: Gathered) -> list[AnomalyGroup]:
+        """Take in an interval of which all chunks are gathered; returns the groups that changed."""
+        self._over = [g for g in self._over if interval.end - g.end <= COOL_DOWN * self.detector.interval]
         anomalies = {(score.measure, score.place): score for score in interval.anomalies}
         severe = list(filter(self._is_severe, interval.anomalies))
         leaves = interval.leaves or {}
@@ -193,12 +159,11 @@ class Grouper:
         clusters: list[Cluster] = []
         if opens or self._open:
             clusters = self._separator.separate(list(anomalies.values()), leaves)
-        elif self._learns:
+        else:
             self._following.learn(leaves, [measure.name for measure in self.detector.measures])
         joined, told = self._take_in(clusters, opens, interval)
-        if self._learns:
-            wrong = [place for group in self._open for place in group.everywhere]
-            self._separator.learn(interval.start, leaves, wrong)
+        wrong = [place for group in self._open for place in group.everywhere]
+        self._separator.learn(interval.start, leaves, wrong)
         for group in self._open:
             if group.id in joined:
                 group.quiet = group.held = 0

@@ -74,8 +74,6 @@ class Localiser:
         self._values: list[list[str]] = []
         self._levels: Levels | None = None
         self._errors: dict[str, Errors] = {}
-        #: Measure → what was asked last, how much was learnt by then, and the answer.
-        self._told: dict[str, tuple[LeafScores, int, list[PlaceElement]]] = {}
 
     def learnt(self, measure: str) -> int:
         """Intervals that have taught what is usual of a measure."""
@@ -96,23 +94,11 @@ class Localiser:
         if not of.places:
             return []
         errors = self._errors_of(measure, of, leaves)
-        # At other thresholds the same is asked again.
-        asked, learnt, told = self._told.get(measure, (None, 0, []))
-        if asked == of and learnt == errors.intervals:
-            return told
         found = localise(*self._in_order(of)[:2], errors)
         elements, total = found.elements, found.everywhere
         if total is not None and all(BESIDE * _far(one) < _far(total) for one in elements):
             elements = [total]
-        told = [self._named(measure, one) for one in elements]
-        self._told[measure] = of, errors.intervals, told
-        return told
-
-    def has_seats(self, measure: str, leaves: Leaves) -> bool:
-        """Whether to localise changes nothing here: errors of the measure are known, and all leaves."""
-        return measure in self._errors and all(
-            place in self._numbers for place in self.of(measure, leaves).places
-        )
+        return [self._named(measure, one) for one in elements]
 
     def of(self, measure: str, leaves: Leaves) -> LeafScores:
         """The leaves of a measure: of a ratio, as its numerator."""
@@ -146,7 +132,6 @@ class Localiser:
         levels = Levels(
             np.array([[codes[n][value or ""] for n, value in enumerate(p)] for p in places], np.intp)
         )
-        self._told = {}
         if self._errors:
             was = [{value: code for code, value in enumerate(of)} for of in self._values]
             leaves: Codes = np.array([self._numbers.get(place, -1) for place in places], np.intp)
@@ -180,7 +165,7 @@ class Localiser:
 
     def load(self, state: LocaliserState) -> None:
         """Go on from a stored state."""
-        self._errors, self._numbers, self._levels, self._told = {}, {}, None, {}
+        self._errors, self._numbers, self._levels = {}, {}, None
         if state.places:
             self._levels = self._seat(state.places)
             for measure, known in state.errors.items():

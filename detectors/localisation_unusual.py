@@ -18,6 +18,7 @@ from detectors.localisation_levels import Level, Levels, Numbers
 TINY = 1e-12
 #: Passes over the dimensions until shared errors have settled.
 PASSES = 3
+NOTHING = np.zeros(0)
 #: No shared error takes all of a value.
 MOST_SHARED = 0.9
 
@@ -62,7 +63,8 @@ class Unusual:
     def __init__(self, levels: Levels, usual: Usual, actual: Numbers, expected: Numbers) -> None:
         self.levels, self._usual = levels, usual
         floored = size = np.maximum(expected, usual.least)
-        for level, mean in zip(levels.singles, usual.means, strict=True):
+        # Where no mean is known, there are none.
+        for level, mean in zip(levels.singles, usual.means, strict=False):
             size = size * (1 + mean)[level.of_leaf]
         # Where far more came than was expected, the expectation is no measure of the variance.
         variance = usual.scale * np.maximum(size, (size + actual) / 2) ** usual.power * usual.leaves
@@ -75,27 +77,32 @@ class Unusual:
         """Estimate the shared errors of the leaves that are left."""
         usual, singles = self._usual, self.levels.singles
         # What stays as it is from pass to pass: how much is known, and how large an error may be.
-        known = [
-            level.sums(self.weight) + spread**-2 for level, spread in zip(singles, usual.spreads, strict=True)
-        ]
+        self.weights = [level.sums(self.weight) for level in singles]
+        known = [weights + spread**-2 for weights, spread in zip(self.weights, usual.spreads, strict=True)]
         most = [np.minimum(usual.limits[n] * spread, MOST_SHARED) for n, spread in enumerate(usual.spreads)]
-        self.shared = [np.zeros(level.count) for level in singles]
+        least = [-limit for limit in most]
+        self.shared = [NOTHING] * len(singles)
+        # By how much the errors of each dimension multiply leaves.
+        factors = [NOTHING] * len(singles)
         ratio = self._ratio
-        for _ in range(PASSES):
+        for done in range(PASSES):
             for n, level in enumerate(singles):
-                ratio = ratio * (1 + self.shared[n])[level.of_leaf]
+                if done:
+                    ratio = ratio * factors[n]
                 estimate = level.sums(self.weight * (ratio - 1)) / known[n]
                 # `np.clip` does the same, and is slow where there are few.
-                self.shared[n] = np.minimum(np.maximum(estimate, -most[n]), most[n])
-                ratio = ratio / (1 + self.shared[n])[level.of_leaf]
+                self.shared[n] = np.minimum(np.maximum(estimate, least[n]), most[n])
+                factors[n] = (1 + self.shared[n])[level.of_leaf]
+                ratio = ratio / factors[n]
         #: Leaf → its relative error without what it shares.
         self.rest = ratio - 1
 
     def evidence(self, level: Level) -> Evidence:
         """What a level shows."""
-        weights = level.sums(self.weight)
+        is_single = len(level.dimensions) == 1
+        weights = self.weights[level.dimensions[0]] if is_single else level.sums(self.weight)
         sums = level.sums(self.weight * self.rest)
-        if len(level.dimensions) > 1:
+        if not is_single:
             return Evidence(sums, weights, np.abs(sums) / np.sqrt(weights + TINY))
         # A value may be at fault as well as share an error: it counts beyond the spread of such errors.
         n = level.dimensions[0]
@@ -105,9 +112,9 @@ class Unusual:
 
     def rest_without(self, leaves: NDArray[np.bool_]) -> Numbers:
         """What is left of all leaves when these say nothing of shared errors."""
-        weight = self.weight
+        weight, weights = self.weight, self.weights
         self.leave_out(leaves)
-        self.weight = weight
+        self.weight, self.weights = weight, weights
         return self.rest
 
     def leave_out(self, leaves: NDArray[np.bool_]) -> None:

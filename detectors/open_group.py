@@ -54,12 +54,6 @@ class OpenGroup(msgspec.Struct):
         """Where it is, and where it was clearest: later, of a fault that lasts, only parts may be seen."""
         return [*self.places, *self.elements]
 
-    def copied(self) -> OpenGroup:
-        """The group as it is now, which goes on by itself."""
-        return msgspec.structs.replace(
-            self, places=[*self.places], members={**self.members}, courses=self.courses.copied()
-        )
-
 
 def record(
     group: OpenGroup,

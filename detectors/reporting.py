@@ -11,33 +11,17 @@ from datetime import datetime
 from detectors.alerting import Alerter
 from detectors.config import AlertRule, Detector
 from detectors.feedback import Said, Snooze, silenced
+from detectors.gathering import Gathered
 from detectors.grouping import Grouper
 from detectors.records import Alert, AnomalyGroup, IntervalScores
-from detectors.separating import Separator
 
 
 class Reporter:
     """What is told of one detector."""
 
-    def __init__(
-        self, detector: Detector, rules: Sequence[AlertRule], separator: Separator | None = None
-    ) -> None:
-        """`separator` tells faults apart by what it knows already: then nothing is learnt."""
-        self.grouper = Grouper(detector, rules, separator)
+    def __init__(self, detector: Detector, rules: Sequence[AlertRule]) -> None:
+        self.grouper = Grouper(detector, rules)
         self.alerter = Alerter(detector, rules)
-
-    def is_idle(self, now: datetime) -> bool:
-        """Whether nothing of before matters for what is told of an interval that ends now."""
-        return self.alerter.is_idle and self.grouper.is_idle(now)
-
-    def is_like(self, other: Reporter, now: datetime) -> bool:
-        """Whether another of the same detector would tell the same from an interval that ends now on."""
-        return self.grouper.is_like(other.grouper, now) and self.alerter.is_like(other.alerter)
-
-    def follow(self, other: Reporter) -> None:
-        """Go on from where another of the same detector is, which goes on by itself."""
-        self.grouper.follow(other.grouper)
-        self.alerter.follow(other.alerter)
 
     def hear(self, said: Said) -> None:
         """Take in what someone has said; a group knows that it is expected, or the new normal."""
@@ -57,9 +41,21 @@ class Reporter:
             for group in self.grouper.foresee(scores):
                 yield from self.alerter.foresee(group)
             return
-        for group in self.grouper.group(scores):
+        yield from self._tell(self.grouper.group(scores), self.grouper.passed)
+
+    def take_whole(
+        self, intervals: Sequence[Gathered], passed: datetime | None
+    ) -> Iterator[AnomalyGroup | Alert]:
+        """Take in what a chunk of scores made whole, where scores are gathered elsewhere."""
+        groups = [group for interval in intervals for group in self.grouper.group_whole(interval)]
+        yield from self._tell(groups, passed)
+
+    def _tell(
+        self, groups: Sequence[AnomalyGroup], passed: datetime | None
+    ) -> Iterator[AnomalyGroup | Alert]:
+        for group in groups:
             yield group
             yield from self.alerter.alert(group)
-        if self.grouper.passed is not None:
-            yield from self.alerter.withdraw(self.grouper.passed)
-            yield from self.alerter.wake(self.grouper.passed)
+        if passed is not None:
+            yield from self.alerter.withdraw(passed)
+            yield from self.alerter.wake(passed)

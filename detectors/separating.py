@@ -109,28 +109,9 @@ class Separator:
     def _localised(self, measure: str, leaves: Leaves, off: Collection[Place]) -> list[PlaceElement]:
         """The elements of a measure, of which these places are off."""
         # Without dimensions there is nothing to tell apart.
-        found = self._localise(measure, leaves) if len(self._levels) > 1 else []
+        found = self.localiser.localise(measure, leaves) if len(self._levels) > 1 else []
         # Not all is off where the total is not.
         return [one for one in found if level(one.place) != self._coarsest or one.place in off]
-
-    def _localise(self, measure: str, leaves: Leaves) -> list[PlaceElement]:
-        return self.localiser.localise(measure, leaves)
-
-
-class Borrower(Separator):
-    """Tells faults apart by what another has learnt, and leaves that as it is."""
-
-    def __init__(self, detector: Detector, localiser: Localiser) -> None:
-        super().__init__(detector)
-        self._detector = detector
-        self.localiser = localiser
-
-    def _localise(self, measure: str, leaves: Leaves) -> list[PlaceElement]:
-        if self.localiser.has_seats(measure, leaves):
-            return self.localiser.localise(measure, leaves)
-        apart = Localiser(self._detector)
-        apart.load(self.localiser.save())
-        return apart.localise(measure, leaves)
 
 
 def _faults(elements: Sequence[PlaceElement]) -> tuple[dict[Place, Place], set[Place]]:

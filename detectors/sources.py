@@ -22,6 +22,7 @@ FieldName = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
 TimeUnit = Literal["auto", "s", "ms", "us", "ns", "iso"]
 Region = Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 NotEmpty = Annotated[str, Meta(min_length=1)]
+Hidden = Literal["network", "hash"]
 Statistic = Literal["Sum", "Average", "Minimum", "Maximum", "SampleCount"]
 
 #: What the path of files may say of the interval that they hold → how it is written.
@@ -52,6 +53,11 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     fields: dict[FieldName, str] = {}
     #: For `json`: the time zone of times that name none.
     timezone: str = "UTC"
+    #: Fields of which only a part is kept, before anything sees them: of an address its `network`, or of any
+    #: value a `hash`.
+    hidden: dict[FieldName, Hidden] = {}
+    #: Where the key of hashes is: whoever does not know it cannot tell the values.
+    hidden_key: Secret | None = None
 
 
 class Crawled(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):

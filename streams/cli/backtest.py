@@ -19,6 +19,7 @@ from detectors.records import Alert, AnomalyGroup, IntervalScores
 from streams.cli import configuration_option
 from streams.cli.backtest_run import Period, Run
 from streams.cli.durations import Moment
+from streams.cli.garbage import seldom_collected
 from streams.cli.labels import read_labels
 from streams.cli.stories import Stories
 from streams.cli.tail import series_lines
@@ -61,6 +62,7 @@ _encode = msgspec.json.Encoder().encode
 @click.option("--scores", type=click.Path(path_type=Path), help="Write every score to this file.")
 @click.option("--groups", type=click.Path(path_type=Path), help="Write every change of a group to this file.")
 @click.option("--json", "as_json", is_flag=True, help="Alerts as JSON lines, and the tally as the last line.")
+@seldom_collected()
 def command(
     *,
     configuration: Path,

@@ -16,7 +16,7 @@ from detectors.detection import Detection, Outcome
 from detectors.episodes import Incidents, Label, judge
 from detectors.feedback import Said
 from detectors.records import JOINT, Alert, IntervalScores
-from detectors.what_if import WhatIf
+from detectors.what_if import THRESHOLDS, WhatIf
 from streams.cli.past import replay
 from streams.cli.verdicts import Tally, Threshold
 from streams.csv_files.records import Record
@@ -45,8 +45,8 @@ class Run:
         intervals = {detector.name: detector.interval for detector in what.detectors}
         self.incidents = Incidents(intervals, period.since)
         self._detection = Detection(what)
-        localisers = {name: self._detection.localiser_of(name) for name in intervals}
-        self._what_if = WhatIf(what, localisers, since=period.since)
+        # What would be at the threshold that the rules have is what is.
+        self._what_if = WhatIf(what, [t for t in THRESHOLDS if not _is_at(what, t)], period.since)
         #: Detector → the interval that it told of last, how many series it had, and how many at most.
         self._series: dict[str, tuple[datetime, int, int]] = {}
         self.first: datetime | None = None
@@ -62,6 +62,7 @@ class Run:
         detection = self._detection
         for each in self._said:
             detection.hear(each)
+            self._what_if.hear(each)
         until = None if self._period.until is None else round(self._period.until.timestamp() * 1000)
         for outcomes in replay(self._what, self._source, detection, inputs, self._refuse, until=until):
             yield from filter(self._take, outcomes)
@@ -83,9 +84,12 @@ class Run:
             tally.judged = judge(list(self.incidents), labels, self.span)
             tally.alerts_a_day = tally.opened / (self.span / timedelta(days=1))
             tally.what_if = [
-                Threshold(severity, judge(list(incidents), labels, self.span))
-                for severity, incidents in self._what_if.incidents.items()
+                Threshold(severity, judge(list(self._incidents_at(severity)), labels, self.span))
+                for severity in THRESHOLDS
             ]
+
+    def _incidents_at(self, severity: float) -> Incidents:
+        return self._what_if.incidents.get(severity, self.incidents)
 
     def _refuse(self, record: Record, error: BadEvent) -> None:
         self._leave_out(error.reason, f"{record.file}: line {record.line}: {error}")
@@ -133,3 +137,9 @@ class Run:
         self._series[scores.detector] = start, series, max(most, series)
         self.tally.series = sum(most for *_, most in self._series.values())
         return True
+
+
+def _is_at(what: Config, threshold: float) -> bool:
+    """Whether every detector has rules, and all of them this threshold."""
+    rules = [what.rules_of(detector.name) for detector in what.detectors]
+    return all(rules) and all(rule.severity_threshold == threshold for of in rules for rule in of)

@@ -49,7 +49,8 @@ class Histories:
         """
         files = _found(inputs, store, self._stack)
         read_as = self._config.records_of(self._source)
-        if read_as.format == "json":
+        # What is hidden is hidden by the format, which reads lines.
+        if read_as.format == "json" and not read_as.hidden:
             return Past(files, read_as)
         task = self._bars.add_task("reading lines", total=sum(file.stat().st_size for file in files))
         return self._flattened(chain.from_iterable(self._lines(files, task)))

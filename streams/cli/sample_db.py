@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 @click.option("--name", help="What the database is called; its host unless given.")
 @click.option(
     "--every",
-    type=click.FloatRange(0.05, 60),
+    type=click.FloatRange(0.2, 60),
     default=1.0,
     show_default=True,
     help="Seconds between samples.",

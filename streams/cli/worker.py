@@ -18,6 +18,7 @@ from streams import logs, topics
 from streams.app import Worker
 from streams.cli import configuration_option, settings
 from streams.cli.check import watch
+from streams.cli.garbage import SELDOM
 from streams.errors import SettingsError
 from streams.settings import Settings
 
@@ -75,7 +76,7 @@ class _Process(faust.Worker):
         # Records come and go by the million and are in no cycles, so it searches them for nothing; with
         # Python's own thresholds that is a third of the time. What was imported stays for ever.
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(*SELDOM)
 
     async def on_stop(self) -> None:
         """While all of the app still works."""

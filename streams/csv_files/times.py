@@ -81,7 +81,10 @@ def read_moments(cells: Sequence[str], zone: ZoneInfo) -> list[Time | None] | No
 
     Of a local time that comes twice the second is meant, as everywhere where events are read.
     """
-    return _times(cells, zone, lambda time, zone, _: _seen_from(in_zone(time, zone), None))
+    # Without a zone it is UTC, and equal cells are read once.
+    return _times(
+        cells, None if zone.key == "UTC" else zone, lambda at, zone, _: _seen_from(in_zone(at, zone), None)
+    )
 
 
 def _times(cells: Sequence[str], zone: ZoneInfo | None, meant: Meant) -> list[Time | None] | None:
@@ -183,22 +186,23 @@ def _reads(reader: Reader, text: str) -> datetime | None:
 
 def _read(cells: Sequence[str], reader: Reader, zone: ZoneInfo | None, meant: Meant) -> Iterator[Time | None]:
     last: int | None = None
-    before, read = "", None
+    before, read, known = "", None, None
     for cell in cells:
-        # Rows of one interval mostly follow each other.
+        # Rows of one interval mostly follow each other. By a clock of a zone, the same may be an hour later.
+        if cell == before and zone is None:
+            yield known
+            continue
         if cell != before:
             before, read = cell, _reads(reader, cell)
-        time = read
-        if time is None or not 1000 <= time.year < 9000:
-            yield None
-            continue
-        if time.tzinfo is not None:
-            known = _seen_from(time, zone)
-        elif zone is None:
-            known = Time((time.replace(tzinfo=UTC) - EPOCH) // MILLISECOND, 0)
-        else:
-            known = meant(time, zone, last)
-        last = known.ms
+        known = None
+        if read is not None and 1000 <= read.year < 9000:
+            if read.tzinfo is not None:
+                known = _seen_from(read, zone)
+            elif zone is None:
+                known = Time((read.replace(tzinfo=UTC) - EPOCH) // MILLISECOND, 0)
+            else:
+                known = meant(read, zone, last)
+            last = known.ms
         yield known
 
 

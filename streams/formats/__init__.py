@@ -16,8 +16,12 @@ from streams.formats.access_logs import AccessLog
 from streams.formats.aws_waf import AwsWaf
 from streams.formats.clickstream import Clickstream
 from streams.formats.decoding import FAILURES, BadEvent, Reason
+from streams.formats.ga4 import Ga4
+from streams.formats.hiding import Hiding
 from streams.formats.json import Json
 from streams.formats.modsecurity import ModSecurity
+from streams.formats.segment import Segment
+from streams.formats.snowplow import Snowplow
 from streams.formats.vocabulary import nearest
 
 __all__ = ["FAILURES", "FORMATS", "BadEvent", "Format", "Parsed", "Reason", "make_format", "parse_all"]
@@ -49,6 +53,9 @@ FORMATS: Mapping[str, Callable[[Source, Mapping[str, FieldKind]], Format]] = {
     "json": Json,
     "clickstream": Clickstream,
     "aws-waf": AwsWaf,
+    "snowplow": Snowplow,
+    "ga4": Ga4,
+    "segment": Segment,
     "modsecurity": ModSecurity,
     "access-log": AccessLog,
     "cloudfront": AccessLog,
@@ -67,7 +74,8 @@ def make_format(name: str, source: Source, fields: Mapping[str, FieldKind]) -> F
         message = f"{where}: no format {source.format!r}; {nearest(source.format, FORMATS)}"
         raise ConfigError(message)
     try:
-        return FORMATS[source.format](source, fields)
+        made = FORMATS[source.format](source, fields)
+        return Hiding(made, source.hidden, source.hidden_key) if source.hidden else made
     except ConfigError as error:
         message = f"{where}: {error}"
         raise ConfigError(message) from None

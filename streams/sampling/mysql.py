@@ -5,6 +5,7 @@ Where that schema is off, only locks and commits are told apart from work on a p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ ROW_LOCK = "wait/lock/innodb/row"
 METADATA_LOCK = "wait/lock/metadata/sql/mdl"
 #: No instrument of MariaDB tells of it, but the state of the session does.
 COMMIT = "wait/io/redo_log_flush"
+#: A statement that commits nothing.
+_READS = re.compile(r"\s*(?:select|show|with|explain|set)\b", re.IGNORECASE)
 
 _ACTIVE = text(
     "SELECT t.PROCESSLIST_ID, t.PROCESSLIST_STATE, x.trx_state, w.EVENT_NAME, w.EVENT_ID, "
@@ -71,7 +74,7 @@ class MySQL:
         for _, state, transaction, event, _, statement, digest, user, host, database in rows.values():
             if statement is None and event == "idle":
                 continue
-            wait = _wait(state or "", transaction, event)
+            wait = _wait(state or "", transaction, event, writes=not _READS.match(statement or "select"))
             kind = CPU if wait == CPU else "/".join(wait.split("/")[1:3])
             yield Session(kind, wait, None, digest, user, _host(host), database, None), statement
 
@@ -113,14 +116,15 @@ class MySQL:
         )  # fmt: skip
 
 
-def _wait(state: str, transaction: str | None, event: str | None) -> str:
+def _wait(state: str, transaction: str | None, event: str | None, *, writes: bool) -> str:
     if transaction == "LOCK WAIT":
         return ROW_LOCK
     if "metadata lock" in state:
         return METADATA_LOCK
     if event is not None and event != "idle":
         return event
-    return COMMIT if state == "Commit" else CPU
+    # While it waits for the group that it commits with, a session has no state.
+    return COMMIT if state == "Commit" or (writes and not state) else CPU
 
 
 def _host(host: str | None) -> str | None:

@@ -1,19 +1,20 @@
-"""What if: thresholds go together while nothing makes a difference, and come to what each would alone."""
+"""What if: what is said of a threshold is what a run of its own comes to, with that in its rules."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from detectors import what_if
 from detectors.config import Config
-from detectors.detection import Detection
-from detectors.episodes import Incident
+from detectors.detection import Detection, Outcome
+from detectors.episodes import Incident, Incidents
+from detectors.feedback import Said, Snooze, Verdict
 from detectors.loading import parse
-from detectors.records import Event, IntervalScores, event_type
+from detectors.records import AnomalyGroup, Event, IntervalScores, event_type
 from detectors.what_if import WhatIf
 
 CONFIGURATION = """
@@ -59,51 +60,61 @@ def events(config: Config) -> Iterator[list[Event]]:
         yield told
 
 
-def incidents(config: Config) -> dict[float, list[Incident]]:
-    detection = Detection(config)
-    whats = WhatIf(config, {"shop": detection.localiser_of("shop")})
-    offset = 0
-    for told in events(config):
-        for outcome in detection.feed("shop", 0, range(offset, offset + len(told)), told):
-            if isinstance(outcome, IntervalScores):
-                whats.take(outcome)
-        offset += len(told)
-    return {threshold: list(of) for threshold, of in whats.incidents.items()}
+def told(config: Config, said: Sequence[Said] = (), asked: WhatIf | None = None) -> list[Outcome]:
+    """All that comes of a run, of which scores go to whom is asked what would be."""
+    detection, outcomes, offset = Detection(config), list[Outcome](), 0
+    for each in said:
+        detection.hear(each)
+        if asked is not None:
+            asked.hear(each)
+    for hour in events(config):
+        for outcome in detection.feed("shop", 0, range(offset, offset + len(hour)), hour):
+            outcomes.append(outcome)
+            if asked is not None and isinstance(outcome, IntervalScores):
+                asked.take(outcome)
+        offset += len(hour)
+    return outcomes
+
+
+def alone(config: Config, threshold: float, said: Sequence[Said] = ()) -> list[Incident]:
+    """The incidents of a run of its own, with that threshold in its rules."""
+    rules = [msgspec.structs.replace(rule, severity_threshold=threshold) for rule in config.alerts]
+    incidents = Incidents({"shop": timedelta(hours=1)})
+    for outcome in told(msgspec.structs.replace(config, alerts=rules), said):
+        if not isinstance(outcome, IntervalScores):
+            incidents.take(outcome)
+    return list(incidents)
 
 
 @pytest.mark.parametrize("breaches", ["breaches = [1, 1]", "breaches = [2, 3]"])
-def test_together_thresholds_come_to_what_each_would_alone(
-    monkeypatch: pytest.MonkeyPatch, breaches: str
-) -> None:
+def test_what_is_said_of_a_threshold_is_what_a_run_with_it_comes_to(breaches: str) -> None:
     config = parse(CONFIGURATION.replace("BREACHES", breaches))
-    together = incidents(config)
+    asked = WhatIf(config, [30.0, 50.0, 60.0, 90.0])
 
-    made = what_if._Trials.__init__
+    told(config, asked=asked)
 
-    def alone(self: what_if._Trials, *arguments: object) -> None:
-        made(self, *arguments)  # type: ignore[arg-type]
-        self._together = [[trial] for trials in self._together for trial in trials]
-
-    monkeypatch.setattr(what_if._Trials, "__init__", alone)
-    monkeypatch.setattr(what_if._Trials, "_meet", lambda *_: None)
-    apart = incidents(config)
-
-    assert together == apart
+    for threshold, incidents in asked.incidents.items():
+        assert list(incidents) == alone(config, threshold)
     # There was something to tell them apart by.
-    assert len({len(of) for of in together.values()}) > 3
+    assert len({len(list(incidents)) for incidents in asked.incidents.values()}) > 2
+
+
+def test_what_people_have_said_holds_at_other_thresholds_as_well() -> None:
+    config = parse(CONFIGURATION.replace("BREACHES", "breaches = [1, 1]"))
+    groups = [group for group in told(config) if isinstance(group, AnomalyGroup)]
+    first, of = groups[0], groups[0].primary
+    settled = Verdict("shop", first.id, of.measure, of.dimensions, "new-normal", first.start, first.end)
+    snooze = Snooze("shop", "app", groups[len(groups) // 2].start, where={"platform": ["app"]})
+    unheard, asked = WhatIf(config, [60.0]), WhatIf(config, [60.0])
+
+    told(config, asked=unheard)
+    told(config, [settled, snooze], asked)
+
+    assert list(asked.incidents[60.0]) == alone(config, 60.0, [settled, snooze])
+    assert list(asked.incidents[60.0]) != list(unheard.incidents[60.0])
 
 
 def test_asking_what_if_changes_nothing_of_what_is() -> None:
     config = parse(CONFIGURATION.replace("BREACHES", "breaches = [1, 1]"))
-    asked, unasked = Detection(config), Detection(config)
-    whats = WhatIf(config, {"shop": asked.localiser_of("shop")})
-    offset = 0
-    for told in events(config):
-        offsets = range(offset, offset + len(told))
-        offset += len(told)
-        came = []
-        for outcome in asked.feed("shop", 0, offsets, told):
-            came.append(outcome)
-            if isinstance(outcome, IntervalScores):
-                whats.take(outcome)
-        assert came == list(unasked.feed("shop", 0, offsets, told))
+
+    assert told(config, asked=WhatIf(config)) == told(config)

@@ -140,11 +140,15 @@ def test_a_higher_threshold_tells_of_no_more(folder: Path) -> None:
     assert {row["judged"]["recall"] for row in what_if} == {1.0}
 
 
-def test_at_its_own_threshold_what_if_is_what_was(folder: Path) -> None:
+@pytest.mark.parametrize("severity", [40, 70, 90])
+def test_what_is_said_of_a_threshold_is_what_a_run_with_it_says(folder: Path, severity: int) -> None:
     said = tally(backtest(folder, "--json"))
+    (folder / "lookalive.toml").write_text(CONFIGURATION + f"severity_threshold = {severity}\n")
+    its_own = tally(backtest(folder, "--json"))
 
-    at_seventy = next(row["judged"] for row in said["what_if"] if row["severity"] == 70)
-    assert at_seventy == said["judged"]
+    assert next(row["judged"] for row in said["what_if"] if row["severity"] == severity) == its_own["judged"]
+    # And of the others that one says the same.
+    assert its_own["what_if"] == said["what_if"]
     assert said["judged"]["precision"] is None
 
 

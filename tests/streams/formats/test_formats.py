@@ -25,6 +25,7 @@ from streams.formats import (
     clickstream,
     make_format,
     modsecurity,
+    visits,
 )
 
 CLICK = (
@@ -61,6 +62,16 @@ SUBJECTS: dict[str, tuple[Format, bytes, bytes, bytes]] = {
         make_format("s", Source("t", "clickstream"), clickstream.FIELDS), CLICK, b"1700000000123", b"u-7",
     ),
     "aws-waf": (make_format("s", Source("t", "aws-waf"), aws_waf.FIELDS), WAF, b"1678254945919", b"/search"),
+    **{
+        name: (
+            make_format("s", Source("t", name), visits.FIELDS), shown(name), time, b"u-7",
+        )
+        for name, time in {
+            "segment": b"2030-01-31T12:00:00.250Z",
+            "ga4": b"1896091200250000",
+            "snowplow": b"2030-01-31T12:00:00.250Z",
+        }.items()
+    },
     "modsecurity": (
         make_format("s", Source("t", "modsecurity"), modsecurity.FIELDS), shown("modsecurity"),
         b"01/Dec/2026:10:19:01.903755 +0000", b"shop.example.com",
@@ -77,7 +88,7 @@ SUBJECTS: dict[str, tuple[Format, bytes, bytes, bytes]] = {
 
 #: Formats whose records are JSON objects, and those whose records are lines.
 every = pytest.mark.parametrize("name", SUBJECTS)
-every_json = pytest.mark.parametrize("name", [name for name in SUBJECTS if name not in LINES])
+every_json = pytest.mark.parametrize("name", [name for name in SUBJECTS if name not in {*LINES, "snowplow"}])
 every_line = pytest.mark.parametrize("name", LINES)
 
 
