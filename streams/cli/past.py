@@ -72,7 +72,7 @@ def _read(inputs: Sequence[Path], source: Source, fields: Mapping[str, FieldKind
                 _check_columns(tables, source, fields)
             numbers = {source.fields.get(name, name) for name, kind in fields.items() if kind == "number"}
             # Without a time of its own, the format is one whose time has a name of its own.
-            rows = records(tables, source.time or "ts", numbers, ZoneInfo(source.timezone))
+            rows = records(tables, source.time or "ts", numbers, ZoneInfo(source.timezone), source.time_unit)
             size = sum(path.stat().st_size for path in of_rows) / max(1, len(rows))
             for number, row in enumerate(rows):
                 if number % 1_000 == 0:

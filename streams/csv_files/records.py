@@ -6,19 +6,30 @@ looked at as if each row were an event.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from detectors.records import utc
+from detectors.sources import TimeUnit
 from streams.csv_files.numbers import read_numbers
 from streams.csv_files.reading import Table, TableError
 from streams.csv_files.times import read_moments
 
 _encode = msgspec.json.Encoder().encode
 
+#: How a time in milliseconds is written in a unit.
+WRITTEN: Mapping[TimeUnit, Callable[[int], int | float | str]] = {
+    "auto": lambda ms: ms,
+    "ms": lambda ms: ms,
+    "s": lambda ms: ms / 1000,
+    "us": lambda ms: ms * 1_000,
+    "ns": lambda ms: ms * 1_000_000,
+    "iso": lambda ms: utc(ms).isoformat(),
+}
 SUFFIXES = frozenset({".csv", ".tsv"})
 
 
@@ -35,14 +46,16 @@ def is_csv(path: Path) -> bool:
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower() in SUFFIXES
 
 
-def records(tables: Sequence[Table], time: str, numbers: Collection[str], zone: ZoneInfo) -> list[Record]:
+def records(
+    tables: Sequence[Table], time: str, numbers: Collection[str], zone: ZoneInfo, unit: TimeUnit
+) -> list[Record]:
     """The rows of some files by the time of the column `time`, which is of `zone` where it names none.
 
-    Columns in `numbers` are read as such.
+    Columns in `numbers` are read as such, and the time is written in the unit in which it will be read.
 
     What cannot be read stays text, for the format to refuse.
     """
-    timed = [row for table in tables for row in _records(table, time, numbers, zone)]
+    timed = [row for table in tables for row in _records(table, time, numbers, zone, unit)]
     timed.sort(key=lambda row: row[0])
     return [record for _, record in timed]
 
@@ -59,16 +72,19 @@ def check_header(table: Table) -> None:
 
 
 def _records(
-    table: Table, time: str, numbers: Collection[str], zone: ZoneInfo
+    table: Table, time: str, numbers: Collection[str], zone: ZoneInfo, unit: TimeUnit
 ) -> Iterator[tuple[int, Record]]:
     check_header(table)
     columns: list[Sequence[Any]] = [table.column(n) for n in range(len(table.columns))]
     moments: Sequence[int] = [0] * len(table.rows)
     for n, name in enumerate(table.columns):
         if name == time:
+            write = WRITTEN[unit]
             times = read_moments(table.column(n), zone) or [None] * len(table.rows)
             moments = [-(1 << 62) if at is None else at.ms for at in times]
-            columns[n] = [cell if at is None else at.ms for cell, at in zip(columns[n], times, strict=True)]
+            columns[n] = [
+                cell if at is None else write(at.ms) for cell, at in zip(columns[n], times, strict=True)
+            ]
         elif name in numbers:
             read = read_numbers(table.column(n))
             columns[n] = [cell if v is None else v for cell, v in zip(columns[n], read, strict=True)]

@@ -89,7 +89,7 @@ class FilesReader:
     def _of_rows(self, file: Path) -> Iterator[bytes]:
         table, refused = read_whole_rows(file)
         zone = ZoneInfo(self._source.timezone)
-        for record in records([table], self._source.time or "", self._numbers, zone):
+        for record in records([table], self._source.time or "", self._numbers, zone, self._source.time_unit):
             yield record.raw
         # No row is an object: it is refused as a record, counted, and a dead letter that shows it.
         yield from map(_encode, refused)

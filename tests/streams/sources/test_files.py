@@ -87,6 +87,14 @@ def test_rows_of_csv_are_events_by_the_names_of_their_columns(
     assert read(f"{tmp_path}/live/{{date}}/{{time}}") == [(MS, "web", 5), (MS + 1_800_000, "app", 7)]
 
 
+@pytest.mark.parametrize("unit", ["auto", "iso", "s", "ms", "us", "ns"])
+def test_rows_of_csv_are_read_in_every_unit_of_time(tmp_path: Path, unit: str) -> None:
+    per = {"s": 0.001, "ms": 1, "us": 1_000, "ns": 1_000_000}.get(unit)
+    time = "2026-03-01 12:00:00" if per is None else str(round(MS * per))
+    write(tmp_path / "live/20260301/1300/a.csv", f"timestamp,platform,views\n{time},web,5\n".encode())
+    assert read(f'{tmp_path}/live/{{date}}/{{time}}"\ntime_unit = "{unit}') == [(MS, "web", 5)]
+
+
 def test_only_the_intervals_that_are_asked_for_are_read_and_marks_of_writers_are_not(tmp_path: Path) -> None:
     for hour in (13, 14, 15, 16):
         write(tmp_path / f"live/20260301/{hour}00/part-1.csv", CSV)
