@@ -203,6 +203,7 @@ def _bad_source(source: Source, fields: Iterable[str], where: str) -> Iterator[s
     for name, length in (("idle_timeout", source.idle_timeout), ("max_ahead", source.max_ahead)):
         if length is not None and length < timedelta(0):
             yield f"{where}: {name} cannot be negative"
+    yield from (f"{where}: {problem}" for problem in sources.bad_timezone(source.timezone))
     if ("hash" in source.hidden.values()) != (source.hidden_key is not None):
         yield f'{where}: hidden_key goes with a hash: hidden_key = "env:NAME"'
     for field in sorted(set(source.hidden) - set(fields)):

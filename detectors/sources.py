@@ -51,6 +51,8 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     time_unit: TimeUnit = "auto"
     #: For `json`: field name → path, where they differ, such as `country = "geo.country"`.
     fields: dict[FieldName, str] = {}
+    #: For `json`: the time zone of times that name none.
+    timezone: str = "UTC"
     #: Fields of which only a part is kept, before anything sees them: of an address its `network`, or of any
     #: value a `hash`.
     hidden: dict[FieldName, Hidden] = {}
@@ -127,6 +129,8 @@ class Files(Crawled, frozen=True, tag="files"):
     time_unit: TimeUnit = "auto"
     #: For `json`: field name → path or column, where they differ.
     fields: dict[FieldName, str] = {}
+    #: For `json`: the time zone of times that name none.
+    timezone: str = "UTC"
     #: Its region; unless given, that of the settings.
     region: Region | None = None
 
@@ -181,7 +185,7 @@ def as_records(source: AnySource) -> Source:
         case Sql() | RedshiftData():
             format_ = "json"
     time, unit, fields = source.time, source.time_unit, source.fields
-    return Source("-", format_, "event", time=time, time_unit=unit, fields=fields)
+    return Source("-", format_, "event", time=time, time_unit=unit, fields=fields, timezone=source.timezone)
 
 
 def contradictions(source: AnyCrawled) -> Iterator[str]:
@@ -194,7 +198,6 @@ def contradictions(source: AnyCrawled) -> Iterator[str]:
     if isinstance(source, Sql | RedshiftData) and source.timeout <= timedelta(0):
         yield "timeout must be above zero"
     if isinstance(source, Sql | RedshiftData):
-        yield from bad_timezone(source.timezone)
         for name in ("interval_start", "interval_end"):
             if f":{name}" not in source.query:
                 yield f"query must ask for an interval: it has no :{name}"

@@ -24,7 +24,7 @@ from detectors.records import Value
 from detectors.sources import Source
 from streams.counting_query import Fields, Query
 from streams.errors import HistoryError, SettingsError
-from streams.history_files import HistoryFiles
+from streams.history_files import HistoryFiles, quoted
 
 ROWS = 10_000
 
@@ -73,7 +73,8 @@ class Table:
             raise SettingsError(message) from error
         self._error = duckdb.Error
         self._database = duckdb.connect()
-        self._database.execute("SET TimeZone = 'UTC'")
+        # Times that name no zone are of that of the source.
+        self._database.execute(f"SET TimeZone = {quoted(source.timezone)}")
         self._source, self._detector = source, detector
         self._files = HistoryFiles(files)
         self._fields = Fields(detector)

@@ -176,7 +176,7 @@ class Query:
         """Milliseconds since 1970, NULL where there is no time."""
         unit, kind = self._source.time_unit, self._columns.get(str(self._source.time), "VARCHAR")
         if self._is_time():
-            return "epoch_ms(cell_t::TIMESTAMP)" if kind == "TIMESTAMP_NS" else "epoch_ms(cell_t)"
+            return "epoch_ms(cell_t)" if "ZONE" in kind else "epoch_ms(cell_t::TIMESTAMP::TIMESTAMPTZ)"
         if unit == "auto":
             as_number = " ".join(
                 [

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
+from zoneinfo import ZoneInfo
 
 import click
 from rich.progress import Progress, TaskID
@@ -71,7 +72,7 @@ def _read(inputs: Sequence[Path], source: Source, fields: Mapping[str, FieldKind
                 _check_columns(tables, source, fields)
             numbers = {source.fields.get(name, name) for name, kind in fields.items() if kind == "number"}
             # Without a time of its own, the format is one whose time has a name of its own.
-            rows = records(tables, source.time or "ts", numbers)
+            rows = records(tables, source.time or "ts", numbers, ZoneInfo(source.timezone))
             size = sum(path.stat().st_size for path in of_rows) / max(1, len(rows))
             for number, row in enumerate(rows):
                 if number % 1_000 == 0:

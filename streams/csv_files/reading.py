@@ -85,16 +85,16 @@ def read_table(path: Path) -> Table:
     """
     name = "standard input" if str(path) == "-" else path.name
     raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    lines = _text(name, raw).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = text_of(name, raw).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     separator = None
     first = next((line for line in lines if line.strip()), "")
     if first.lower().startswith("sep=") and len(first.strip()) == 5:
         # What Excel is told.
         separator = first.strip()[4]
         lines[lines.index(first)] = ""
-    separator = separator or _separator([line for line in lines if _is_row(line)][:SAMPLE])
+    separator = separator or separator_of([line for line in lines if is_row(line)][:SAMPLE])
     everything = list(_rows(lines, separator))
-    names = everything[0].cells if everything and _is_header(everything[0]) else []
+    names = everything[0].cells if everything and is_header(everything[0]) else []
     rows = everything[1:] if names else everything
     if not rows:
         message = f"{name}: there are no rows in it"
@@ -104,11 +104,17 @@ def read_table(path: Path) -> Table:
     return Table(name, columns, bool(names), rows)
 
 
-def _is_header(row: Row) -> bool:
+def is_header(row: Row) -> bool:
+    """Whether the cells of a first row are names."""
     return not any(is_number(cell) or looks_like_time(cell) for cell in row.cells)
 
 
-def _text(name: str, raw: bytes) -> str:
+def text_of(name: str, raw: bytes) -> str:
+    """The text of a file, unpacked, in whatever encoding it is.
+
+    Raises:
+        TableError: it cannot be unpacked.
+    """
     if raw.startswith(GZIP):
         try:
             raw = gzip.decompress(raw)
@@ -125,14 +131,15 @@ def _text(name: str, raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _is_row(line: str) -> bool:
+def is_row(line: str) -> bool:
+    """Whether a line is neither empty nor a remark."""
     stripped = line.strip()
     return bool(stripped) and not stripped.startswith("#")
 
 
 def _rows(lines: list[str], separator: str) -> Iterator[Row]:
     for number, line in enumerate(lines, 1):
-        if _is_row(line):
+        if is_row(line):
             cells = _quoted(line, separator) if '"' in line else line.split(separator)
             yield Row(number, [cell.strip() for cell in cells])
 
@@ -145,7 +152,7 @@ def _quoted(line: str, separator: str) -> list[str]:
         return line.split(separator)
 
 
-def _separator(sample: list[str]) -> str:
+def separator_of(sample: list[str]) -> str:
     """What splits most lines into equally many cells."""
     best, most = ",", 0
     for separator in SEPARATORS:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from streams.csv_files.numbers import read_numbers
 from streams.csv_files.reading import Table, TableError
-from streams.csv_files.times import read_times
+from streams.csv_files.times import read_moments
 
 _encode = msgspec.json.Encoder().encode
 
@@ -34,12 +35,14 @@ def is_csv(path: Path) -> bool:
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower() in SUFFIXES
 
 
-def records(tables: Sequence[Table], time: str, numbers: Collection[str]) -> list[Record]:
-    """The rows of some files by the time of the column `time`; columns in `numbers` are read as such.
+def records(tables: Sequence[Table], time: str, numbers: Collection[str], zone: ZoneInfo) -> list[Record]:
+    """The rows of some files by the time of the column `time`, which is of `zone` where it names none.
+
+    Columns in `numbers` are read as such.
 
     What cannot be read stays text, for the format to refuse.
     """
-    timed = [row for table in tables for row in _records(table, time, numbers)]
+    timed = [row for table in tables for row in _records(table, time, numbers, zone)]
     timed.sort(key=lambda row: row[0])
     return [record for _, record in timed]
 
@@ -55,13 +58,15 @@ def check_header(table: Table) -> None:
         raise TableError(message)
 
 
-def _records(table: Table, time: str, numbers: Collection[str]) -> Iterator[tuple[int, Record]]:
+def _records(
+    table: Table, time: str, numbers: Collection[str], zone: ZoneInfo
+) -> Iterator[tuple[int, Record]]:
     check_header(table)
     columns: list[Sequence[Any]] = [table.column(n) for n in range(len(table.columns))]
     moments: Sequence[int] = [0] * len(table.rows)
     for n, name in enumerate(table.columns):
         if name == time:
-            times = read_times(table.column(n), None) or [None] * len(table.rows)
+            times = read_moments(table.column(n), zone) or [None] * len(table.rows)
             moments = [-(1 << 62) if at is None else at.ms for at in times]
             columns[n] = [cell if at is None else at.ms for cell, at in zip(columns[n], times, strict=True)]
         elif name in numbers:

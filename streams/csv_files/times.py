@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from detectors.intervals import MILLISECOND
+from streams.zones import in_zone
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Smaller numbers are no time since 1970, but count rows.
@@ -54,6 +55,8 @@ class Time(NamedTuple):
 
 
 Reader = Callable[[str], datetime]
+#: What a time without a zone is in one, behind another in milliseconds.
+Meant = Callable[[datetime, ZoneInfo, int | None], Time]
 
 
 def looks_like_time(text: str) -> bool:
@@ -70,6 +73,21 @@ def read_times(cells: Sequence[str], zone: ZoneInfo | None) -> list[Time | None]
 
     `zone` is where times without one are meant to be, and where all of them are looked at from.
     """
+    return _times(cells, zone, _on_the_wall)
+
+
+def read_moments(cells: Sequence[str], zone: ZoneInfo) -> list[Time | None] | None:
+    """The same of rows that are events, of which many have one time, and are in no order.
+
+    Of a local time that comes twice the second is meant, as everywhere where events are read.
+    """
+    # Without a zone it is UTC, and equal cells are read once.
+    return _times(
+        cells, None if zone.key == "UTC" else zone, lambda at, zone, _: _seen_from(in_zone(at, zone), None)
+    )
+
+
+def _times(cells: Sequence[str], zone: ZoneInfo | None, meant: Meant) -> list[Time | None] | None:
     filled = [cell for cell in cells if cell]
     sample = filled[: SAMPLE // 3] + filled[:: max(1, len(filled) * 3 // (2 * SAMPLE))]
     if not sample:
@@ -78,7 +96,7 @@ def read_times(cells: Sequence[str], zone: ZoneInfo | None) -> list[Time | None]
     if numbers >= MOST_OF * len(sample) and not _are_dates(sample):
         return _since_1970(cells, zone)
     reader = _best(sample)
-    return None if reader is None else list(_read(cells, reader, zone))
+    return None if reader is None else list(_read(cells, reader, zone, meant))
 
 
 def _are_dates(sample: Sequence[str]) -> bool:
@@ -166,7 +184,7 @@ def _reads(reader: Reader, text: str) -> datetime | None:
         return None
 
 
-def _read(cells: Sequence[str], reader: Reader, zone: ZoneInfo | None) -> Iterator[Time | None]:
+def _read(cells: Sequence[str], reader: Reader, zone: ZoneInfo | None, meant: Meant) -> Iterator[Time | None]:
     last: int | None = None
     before, read, known = "", None, None
     for cell in cells:
@@ -183,7 +201,7 @@ def _read(cells: Sequence[str], reader: Reader, zone: ZoneInfo | None) -> Iterat
             elif zone is None:
                 known = Time((read.replace(tzinfo=UTC) - EPOCH) // MILLISECOND, 0)
             else:
-                known = _on_the_wall(read, zone, last)
+                known = meant(read, zone, last)
             last = known.ms
         yield known
 

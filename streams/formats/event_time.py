@@ -6,13 +6,14 @@ Apart, since every format has a time, and every feed another unit for it.
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from streams.formats.decoding import bad_time
+from streams.zones import in_zone
 
 TimeUnit = Literal["auto", "s", "ms", "us", "ns", "iso"]
 
@@ -26,8 +27,8 @@ MILLISECOND = timedelta(milliseconds=1)
 PER_MILLISECOND = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 
 
-def read_time(value: float | str | datetime | None, unit: TimeUnit, path: str) -> int:
-    """The event time of a record, which has `value` at `path`.
+def read_time(value: float | str | datetime | None, unit: TimeUnit, path: str, zone: tzinfo = UTC) -> int:
+    """The event time of a record, which has `value` at `path`; text that names no time zone is of `zone`.
 
     With `auto` a number tells its unit by its magnitude: up to 1e11 they are seconds (until the year
     5138), then milliseconds (from 1973), microseconds, nanoseconds. Text is taken with `auto` and `iso`.
@@ -41,11 +42,11 @@ def read_time(value: float | str | datetime | None, unit: TimeUnit, path: str) -
     if isinstance(value, str):
         if unit not in {"auto", "iso"}:
             raise bad_time(path, value, f"a number of {unit} since 1970")
-        return read_text(value, path)
+        return read_text(value, path, zone)
     if value is None:
         raise bad_time(path, value)
     if isinstance(value, datetime):
-        return read_datetime(value, path)
+        return read_datetime(value, path, zone)
     if unit == "iso":
         raise bad_time(path, value, "a time such as 2030-01-31T12:00:00Z")
     milliseconds = _milliseconds(value, unit_of(value) if unit == "auto" else unit)
@@ -54,20 +55,18 @@ def read_time(value: float | str | datetime | None, unit: TimeUnit, path: str) -
     return milliseconds
 
 
-def read_text(value: str, path: str) -> int:
-    """The event time that a text is: RFC 3339, and UTC where it does not say."""
+def read_text(value: str, path: str, zone: tzinfo = UTC) -> int:
+    """The event time that a text is: RFC 3339, and of the time zone where it does not say."""
     try:
         time = msgspec.convert(value, datetime)
     except msgspec.ValidationError:
         raise bad_time(path, value, "a time such as 2030-01-31T12:00:00Z") from None
-    return read_datetime(time, path)
+    return read_datetime(time, path, zone)
 
 
-def read_datetime(time: datetime, path: str) -> int:
-    """The event time that a date and time is; UTC where it does not say."""
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=UTC)
-    milliseconds = (time - EPOCH) // MILLISECOND
+def read_datetime(time: datetime, path: str, zone: tzinfo = UTC) -> int:
+    """The event time that a date and time is; of the time zone where it does not say."""
+    milliseconds = (in_zone(time, zone) - EPOCH) // MILLISECOND
     if not 0 <= milliseconds <= LATEST:
         raise bad_time(path, time.isoformat())
     return milliseconds

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, cast
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
@@ -44,7 +45,7 @@ class Json:
         if source.time is None:
             message = 'format "json" needs the path of the event time, such as time = "timestamp"'
             raise ConfigError(message)
-        self._time, self._unit = source.time, source.time_unit
+        self._time, self._unit, self._zone = source.time, source.time_unit, ZoneInfo(source.timezone)
         paths = {name: source.fields.get(name, name) for name in sorted(fields)}
         _check(paths, source.time)
         types: dict[str, Any] = {source.time: int | float | str | None}
@@ -72,8 +73,8 @@ class Json:
         as_time = int | float | None if self._unit in NUMBERS else int | float | datetime | None
         values = ", ".join(f"{{{n}}}" for n in range(1, len(types)))
         return Paths({**types, self._time: as_time}, time=self._time).compiled(
-            f"event(read_time({{0}}, unit, path), {values})",
-            event=self._event, read_time=read_time, unit=self._unit, path=self._time,
+            f"event(read_time({{0}}, unit, path, zone), {values})",
+            event=self._event, read_time=read_time, unit=self._unit, path=self._time, zone=self._zone,
         )  # fmt: skip
 
     def parse(self, raw: bytes) -> Sequence[Event]:
@@ -90,7 +91,7 @@ class Json:
                     return (event,)
         # The longer way may still read it, or say what is wrong.
         time, *values = self._read(raw.removeprefix(BYTE_ORDER_MARK))
-        return (self._event(read_time(time, self._unit, self._time), *values),)
+        return (self._event(read_time(time, self._unit, self._time, self._zone), *values),)
 
 
 def _at(path: str, default: object = msgspec.NODEFAULT) -> Any:

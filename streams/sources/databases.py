@@ -16,7 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from detectors.sources import Sql
 from streams.errors import SettingsError
-from streams.sources.zones import bounds
+from streams.zones import bounds
 
 CONNECT_SECONDS = 15
 #: Who says nothing for so long after a query should be over is not there any more.

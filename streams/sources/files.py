@@ -10,14 +10,16 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import cramjam
+import msgspec
 import structlog
 
 from detectors.config import Detector, FieldKind
 from detectors.intervals import Intervals
 from detectors.records import utc
 from detectors.sources import PATH_PARTS, Files
-from streams.csv_files.reading import NoRows, TableError, read_table
+from streams.csv_files.reading import NoRows, TableError
 from streams.csv_files.records import is_csv, records
+from streams.csv_files.whole_rows import read_whole_rows
 from streams.settings import Settings
 from streams.sources.buckets import Store
 from streams.sources.reading import Unavailable
@@ -25,6 +27,10 @@ from streams.sources.reading import Unavailable
 log = structlog.get_logger(__name__)
 
 GZIP, ZSTD, PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
+#: How a name ends → with what such a file begins.
+PACKED = {".gz": GZIP, ".zst": ZSTD}
+
+_encode = msgspec.json.Encoder().encode
 
 
 class FilesReader:
@@ -70,8 +76,7 @@ class FilesReader:
         _refuse_what_is_no_text(name, file)
         try:
             if is_csv(file):
-                for record in records([read_table(file)], self._source.time or "", self._numbers):
-                    yield record.raw
+                yield from self._of_rows(file)
             else:
                 yield from (line for line in _unpacked(file.read_bytes()).splitlines() if line.strip())
         except NoRows:
@@ -81,16 +86,24 @@ class FilesReader:
             message = f"{name}: {error}"
             raise Unavailable(message) from error
 
+    def _of_rows(self, file: Path) -> Iterator[bytes]:
+        table, refused = read_whole_rows(file)
+        zone = ZoneInfo(self._source.timezone)
+        for record in records([table], self._source.time or "", self._numbers, zone):
+            yield record.raw
+        # No row is an object: it is refused as a record, counted, and a dead letter that shows it.
+        yield from map(_encode, refused)
+
     def close(self) -> None:
         """Let go of connections."""
         self._store.close()
 
 
 def _refuse_what_is_no_text(name: str, file: Path) -> None:
-    """Of these every line would be a dead letter, and the interval silent.
+    """Of these every line would be a dead letter, or none, and the interval silent.
 
     Raises:
-        Unavailable: it is Parquet, or CSV that is packed as CSV is not read.
+        Unavailable: it is Parquet, or CSV that is packed as CSV is not read, or packed and not even begun.
     """
     try:
         with file.open("rb") as raw:
@@ -98,6 +111,11 @@ def _refuse_what_is_no_text(name: str, file: Path) -> None:
     except OSError as error:
         message = f"{name}: {error}"
         raise Unavailable(message) from error
+    if begins != (mark := PACKED.get(file.suffix.lower(), begins)) and mark.startswith(begins):
+        message = (
+            f"{name}: it is empty, though its name says that it is packed: whoever writes it is not done"
+        )
+        raise Unavailable(message)
     if begins == PARQUET:
         message = f"{name}: Parquet is not read here: write CSV or JSON lines, or use lookalive backfill"
         raise Unavailable(message)

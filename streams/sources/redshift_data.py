@@ -23,7 +23,7 @@ from streams import aws
 from streams.settings import Settings
 from streams.sources.reading import Unavailable
 from streams.sources.rows import RowEncoder
-from streams.sources.zones import bounds
+from streams.zones import bounds
 
 #: What is throttled, or fails on the way, is asked again so often before it is told.
 _ATTEMPTS = 4

@@ -18,7 +18,7 @@ from detectors.config import Detector
 from detectors.sources import Rows
 from detectors.words import plain
 from streams.sources.reading import Unavailable
-from streams.sources.zones import in_zone
+from streams.zones import in_zone
 
 #: So many columns are named to who looks for another one.
 _MOST_NAMED = 20

@@ -328,6 +328,37 @@ def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv", "json"])
+def test_folders_that_are_called_like_columns_are_none(tmp_path: Path, kind: str) -> None:
+    what = configuration()
+    row = {"ts": START, "platform": "web", "status": "paid", "amount": 5}
+    file = tmp_path / "platform=app" / "status=x" / "amount=7" / f"events.{kind}"
+    file.parent.mkdir(parents=True)
+    if kind == "json":
+        file.write_bytes(b"\n".join(as_json([row])))
+    else:
+        duckdb.sql(
+            f"COPY (SELECT {START} AS ts, 'web' AS platform, 'paid' AS status, 5 AS amount) TO '{file}'"
+        )
+    assert counted(what, file) == folded(what, as_json([row]))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "json"])
+def test_times_that_name_no_zone_are_of_that_of_the_source(tmp_path: Path, kind: str) -> None:
+    # One of summer, and hours that come twice and never.
+    times = ["2026-03-28 12:00:00", "2026-10-25 02:30:00", "2026-10-25 03:30:00", "2026-03-29 02:30:00"]
+    what = configuration('timezone = "Europe/Berlin"')
+    file = tmp_path / f"events.{kind}"
+    raws = as_json([{"ts": time, "platform": "web"} for time in times])
+    if kind == "json":
+        file.write_bytes(b"\n".join(raws))
+    else:
+        cast = "TIMESTAMP" if kind == "parquet" else "VARCHAR"
+        duckdb.sql(f"COPY (SELECT unnest({times})::{cast} AS ts, 'web' AS platform) TO '{file}'")
+    assert counted(what, file) == folded(what, raws)
+    assert counted(what, file) != counted(configuration(), file)
+
+
 @pytest.mark.parametrize("rows_before", [1, 50_000])
 def test_a_row_that_is_too_short_is_told(tmp_path: Path, rows_before: int) -> None:
     what = configuration()

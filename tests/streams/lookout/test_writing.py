@@ -47,4 +47,4 @@ def test_remarks_stand_above_their_tables_and_what_is_kept_does_not() -> None:
     text = write("title", {"sources": {"a": {"k": 1}, "b": {"k": 2}}}, remarks, {"sources.a": "The shop."})
     assert text.startswith("# title\n\n# The shop.\n# To do: one\n[sources.a]\nk = 1\n\n# Note: two two")
     assert text.endswith("two\n# No equivalent: three\n[sources.b]\nk = 2\n")
-    assert max(map(len, text.splitlines())) <= 102
+    assert max(map(len, text.splitlines())) <= 112

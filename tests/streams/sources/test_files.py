@@ -10,6 +10,7 @@ from pathlib import Path
 import cramjam
 import pytest
 
+from detectors.config import ConfigError
 from detectors.loading import parse
 from streams.formats import make_format, parse_all
 from streams.settings import Settings
@@ -102,6 +103,89 @@ def test_one_file_of_a_day_is_read_once(tmp_path: Path) -> None:
 def test_no_file_is_an_interval_of_which_the_source_said_nothing(tmp_path: Path) -> None:
     assert read(f"{tmp_path}/live/{{date}}/{{time}}") == []
     write(tmp_path / "live/20260301/1300/a.csv", b"timestamp,platform,views\n")
+    assert read(f"{tmp_path}/live/{{date}}/{{time}}") == []
+
+
+def test_times_that_name_no_zone_are_of_that_of_the_source(tmp_path: Path) -> None:
+    naive = [b'{"timestamp": "2026-03-01 13:30:00", "platform": "web", "views": 1}']
+    naive.append(b'{"timestamp": "2026-03-01T12:30:00Z", "platform": "app", "views": 2}')
+    write(tmp_path / "live/20260301/1300/a.jsonl", b"\n".join(naive))
+    write(tmp_path / "live/20260301/1300/b.csv", CSV.replace(b" 12:", b" 13:"))
+    path = f'{tmp_path}/live/{{date}}/{{time}}"\ntimezone = "Europe/Berlin'
+    half_past = MS + 1_800_000
+    assert read(path) == [(half_past, "web", 1), (half_past, "app", 2), (MS, "web", 5), (half_past, "app", 7)]
+    with pytest.raises(ConfigError, match="no time zone 'Europe/Bern'"):
+        reader(path.replace("Berlin", "Bern"))
+
+
+def test_of_an_hour_that_comes_twice_all_rows_are_of_the_second(tmp_path: Path) -> None:
+    rows = "timestamp,platform,views\n" + "2026-10-25 02:30:00,web,1\n" * 2 + "2026-10-25 03:00:00,web,1\n"
+    write(tmp_path / "live/20260301/1300/a.csv", rows.encode())
+    path = f'{tmp_path}/live/{{date}}/{{time}}"\ntimezone = "Europe/Berlin'
+    times = [datetime.fromtimestamp(row[0] / 1000, UTC) for row in read(path)]  # type: ignore[operator]
+    assert [f"{time:%H:%M}" for time in times] == ["01:30", "01:30", "02:00"]
+
+
+def refused(path: str) -> tuple[list[tuple[object, ...]], list[bytes]]:
+    """Platform and views of the events, and the records that are none."""
+    what = parse(configuration(path))
+    raws = list(reader(path).read(START, START + HOUR))
+    events, _, bad = parse_all(make_format("files", what.records_of("files"), what.fields_of("files")), raws)
+    return [(e.platform, e.views) for e in events], [raws[n] for n, _ in bad]  # type: ignore[attr-defined]
+
+
+def test_every_row_of_csv_is_an_event_or_counted_as_none(tmp_path: Path) -> None:
+    rows = [
+        "# made by an export",
+        "timestamp,platform,views",
+        '2026-03-01 12:00:00,"two\nlines, and a comma",1',
+        "2026-03-01 12:01:00,#1 seller,2",
+        "#3,2026-03-01 12:01:00",
+        '2026-03-01 12:02:00,"never closed,3',
+        "2026-03-01 12:03:00,web,4",
+        "",
+        '2026-03-01 12:04:00,"a ""quoted"" word",5',
+        "2026-03-01 12:05:00,web,6,too long",
+        '{"timestamp":1772366400000}',
+        "2026-03-01 12:06:00,web,7",
+    ]
+    write(tmp_path / "live/20260301/1300/a.csv", "\r\n".join(rows).encode())
+    events, bad = refused(f"{tmp_path}/live/{{date}}/{{time}}")
+    assert events == [
+        ("two\nlines, and a comma", 1), ("#1 seller", 2), ("web", 4), ('a "quoted" word', 5), ("web", 7)
+    ]  # fmt: skip
+    assert sorted(map(json.loads, bad)) == sorted([
+        "#3,2026-03-01 12:01:00", '2026-03-01 12:02:00,"never closed,3',
+        "2026-03-01 12:05:00,web,6,too long", '{"timestamp":1772366400000}',
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"2026-03-01 12:00:00,web,5\n", "the first line must name the columns"),
+        (b"timestamp,views,views\n2026-03-01 12:00:00,1,2\n", "two columns are called 'views'"),
+        (b'timestamp,"views\n', "the line of names cannot be read"),
+    ],
+)
+def test_without_names_for_all_columns_nothing_is_read(tmp_path: Path, content: bytes, why: str) -> None:
+    write(tmp_path / "live/20260301/1300/a.csv", content)
+    with pytest.raises(Unavailable, match=f"a.csv: {why}"):
+        list(reader(f"{tmp_path}/live/{{date}}/{{time}}").read(START, START + HOUR))
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz", "a.jsonl.zst"])
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_packed_file_that_is_empty_is_asked_for_again(tmp_path: Path, name: str, length: int) -> None:
+    begun = (gzip.compress(LINES) if name.endswith("gz") else bytes(cramjam.zstd.compress(LINES)))[:length]
+    write(tmp_path / "live/20260301/1300" / name, begun)
+    with pytest.raises(Unavailable, match=f"{name}: it is empty"):
+        list(reader(f"{tmp_path}/live/{{date}}/{{time}}").read(START, START + HOUR))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a"])
+def test_an_empty_file_is_an_interval_without_rows(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "live/20260301/1300" / name, b"")
     assert read(f"{tmp_path}/live/{{date}}/{{time}}") == []
 
 

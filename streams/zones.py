@@ -1,4 +1,4 @@
-"""Times that name no zone, as databases keep them: what they are in a time zone, and how to ask for them.
+"""Times that name no zone, of databases and files: what they are in a time zone, and how to ask for them.
 
 Of a local time that comes twice, when clocks are set back, the second is meant; one that never comes is
 read as if clocks had not been set. PostgreSQL does the same.
