@@ -63,6 +63,8 @@ def test_metrics_of_prometheus_lead_to_the_service_that_fails(here: Settings, tm
     assert re.search(r"^OPENED services/page, .* service checkout, code 500: ", said, re.MULTILINE), said
 
 
+# It reads what a live worker counts while it goes on, and takes minutes on a machine that does much else.
+@pytest.mark.slow
 def test_all_that_a_feed_lacks_is_told(here: Settings, tmp_path: Path) -> None:
     other = {
         "quality-orders": f"{here.prefix}-orders",
